@@ -1,0 +1,65 @@
+"""Closed hours become Parquet, closed days one file, old days go. Called by the checker, in a thread of its own.
+
+    2026-11-21T14.jsonl     the hour being written
+    2026-11-21T13.jsonl ──▶ 2026-11-21T13.parquet          24 of them ──▶ 2026-11-20.parquet
+
+A result is 109 bytes as JSON and 3 as Parquet. The new file is complete before the old one goes, and readers that
+see both for a moment take the Parquet one.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from monitor.history.query import connect, literal, source_of
+
+log = logging.getLogger(__name__)
+# An hour is closed when no verdict can be stamped with it any more, a set-back clock included.
+_GRACE = timedelta(minutes=10)
+
+
+def compact(folder: Path, now: datetime, retention_days: int) -> None:
+    """Compact every closed hour and day in `folder`, and delete days that are past keeping; errors are logged."""
+    try:
+        _forget(folder, now - timedelta(days=retention_days))
+        last_hour = f"{now - _GRACE:%Y-%m-%dT%H}"
+        for path in sorted(folder.glob("????-??-??T??.jsonl")):
+            if path.stem < last_hour:
+                _merge([path], path.with_suffix(".parquet"))
+        _merge_days(folder, f"{now - _GRACE:%Y-%m-%d}")
+    except Exception:  # the edge: a scheduled job; the hour files stay as they are and can be read
+        log.exception("compaction broke; the files stay as they are")
+
+
+def _merge_days(folder: Path, today: str) -> None:
+    days: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("????-??-??T??.parquet")):
+        days.setdefault(path.stem[:10], []).append(path)
+    for day, paths in days.items():
+        if day < today and not list(folder.glob(f"{day}T??.jsonl")):
+            whole = folder / f"{day}.parquet"
+            _merge([whole, *paths] if whole.exists() else paths, whole)
+
+
+def _merge(sources: list[Path], target: Path) -> None:
+    """Write the rows of all sources to `target`, ordered by check and time, then remove the sources."""
+    part = target.with_suffix(".part")
+    if target.exists() and target not in sources:
+        sources = [target, *sources]
+    with connect() as db:
+        rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {source_of([path])}" for path in sources)
+        sql = f'COPY (FROM ({rows}) ORDER BY name, "at") TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)'
+        db.execute(sql)
+    part.replace(target)
+    for path in sources:
+        if path != target:
+            path.unlink()
+
+
+def _forget(folder: Path, before: datetime) -> None:
+    for path in folder.glob("????-??-??*"):
+        if path.suffix in (".jsonl", ".parquet") and path.stem[:10] < f"{before:%Y-%m-%d}":
+            log.info("deleting %s: past retention_days", path.name)
+            path.unlink()

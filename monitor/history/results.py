@@ -1,0 +1,77 @@
+"""`data/results/`: one JSONL file an hour (UTC), appended by the checker, read back after a restart."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from monitor.history.jsonl import JsonlWriter, read_lines, to_line
+from monitor.model import Result
+
+log = logging.getLogger(__name__)
+# About 30 MB of lines: what is kept in memory while the disk is full.
+MAX_WAITING = 200_000
+
+
+def hour_file(folder: Path, at: datetime) -> Path:
+    return folder / f"{at:%Y-%m-%dT%H}.jsonl"
+
+
+class ResultLog:
+    """Collects result lines and appends them in batches. `flush` raises OSError when the disk refuses."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._waiting: dict[Path, list[bytes]] = {}
+        self._writer: JsonlWriter | None = None
+        self.lost = 0
+
+    def add(self, result: Result) -> None:
+        self._waiting.setdefault(hour_file(self._folder, result.at), []).append(to_line(result.to_json()))
+
+    def flush(self) -> None:
+        """Append what waits. On OSError it goes on waiting, up to a bound; beyond that the oldest are lost."""
+        try:
+            for path in list(self._waiting):
+                self._open(path).append(self._waiting[path])
+                del self._waiting[path]
+        except OSError:
+            self._bound()
+            raise
+
+    def close(self) -> None:
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    def _open(self, path: Path) -> JsonlWriter:
+        if self._writer is None or self._writer.path != path or not path.exists():
+            self.close()
+            self._writer = JsonlWriter(path)
+        return self._writer
+
+    def _bound(self) -> None:
+        for lines in self._waiting.values():
+            surplus = len(lines) - MAX_WAITING
+            if surplus > 0:
+                del lines[:surplus]
+                self.lost += surplus
+
+
+def results_since(folder: Path, since: datetime, until: datetime) -> Iterator[Result]:
+    """Yield the verdicts after `since` from the hour files, in file order. Lines that are none are left out."""
+    first, last = hour_file(folder, since).name, hour_file(folder, until).name
+    for path in sorted(folder.glob("*.jsonl")):
+        if not first <= path.name <= last:
+            continue
+        for line in read_lines(path):
+            try:
+                result = Result.from_json(line)
+            except (KeyError, TypeError, ValueError) as error:
+                log.warning("%s: left out a line that is no result: %s", path.name, error)
+                continue
+            if result.at > since:
+                yield result

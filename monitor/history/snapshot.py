@@ -1,0 +1,281 @@
+"""`state.json`: everything now. Written by the checker, read by everybody.
+
+Replaced atomically (write beside, rename), so that a reader sees the old or the new one, never a part.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from monitor.alerts import Alert, AlertStatus
+from monitor.model import Json, Severity
+from monitor.state import CheckState
+from monitor.units import from_rfc3339, to_rfc3339
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEntry:
+    """One check as the snapshot holds it: what it is, how it is, when it is looked at next."""
+
+    name: str
+    type: str
+    group: str
+    tags: tuple[str, ...]
+    severity: Severity
+    every_s: float
+    stale_after_s: float
+    state: CheckState
+    next_at: datetime | None = None
+    runbook: str | None = None
+
+    def flag_names(self) -> list[str]:
+        return sorted(flag.value for flag in self.state.flags)
+
+    def to_json(self) -> dict[str, Json]:
+        return self.state.to_json() | {
+            "type": self.type,
+            "group": self.group,
+            "tags": list(self.tags),
+            "severity": self.severity.value,
+            "every_s": self.every_s,
+            "stale_after_s": self.stale_after_s,
+            "next_at": to_rfc3339(self.next_at) if self.next_at else None,
+            "runbook": self.runbook,
+        }
+
+    @classmethod
+    def from_json(cls, name: str, fields: Mapping[str, Any]) -> CheckEntry:
+        next_at = fields.get("next_at")
+        return cls(
+            name=name,
+            type=str(fields["type"]),
+            group=str(fields["group"]),
+            tags=tuple(map(str, fields.get("tags") or ())),
+            severity=Severity(fields["severity"]),
+            every_s=float(fields["every_s"]),
+            stale_after_s=float(fields["stale_after_s"]),
+            state=CheckState.from_json(fields),
+            next_at=from_rfc3339(next_at) if next_at else None,
+            runbook=fields.get("runbook"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """What the snapshot says of an open alert."""
+
+    id: str
+    resource: str
+    source: str
+    title: str
+    severity: Severity
+    status: AlertStatus
+    opened_at: datetime
+    acknowledged_by: str
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "resource": self.resource,
+            "source": self.source,
+            "title": self.title,
+            "severity": self.severity.value,
+            "status": self.status.value,
+            "opened_at": to_rfc3339(self.opened_at),
+            "acknowledged_by": self.acknowledged_by,
+        }
+
+    @classmethod
+    def of(cls, alert: Alert) -> OpenAlert:
+        return cls(
+            alert.id,
+            alert.resource,
+            alert.source,
+            alert.title,
+            alert.severity,
+            alert.status,
+            alert.opened_at,
+            alert.acknowledged_by,
+        )
+
+    @classmethod
+    def from_json(cls, identifier: str, fields: Mapping[str, Any]) -> OpenAlert:
+        return cls(
+            identifier,
+            str(fields["resource"]),
+            str(fields["source"]),
+            str(fields["title"]),
+            Severity(fields["severity"]),
+            AlertStatus(fields["status"]),
+            from_rfc3339(fields["opened_at"]),
+            str(fields.get("acknowledged_by") or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelInfo:
+    """Whether a channel can be used, and which variables are missing when it cannot."""
+
+    name: str
+    type: str
+    missing: tuple[str, ...] = ()
+
+    @property
+    def configured(self) -> bool:
+        return not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class CheckerInfo:
+    """Who writes this snapshot, and how it is. `lag_s`: how late probes start, worst of the last minute."""
+
+    pid: int
+    started_at: datetime
+    heartbeat_at: datetime
+    config_digest: str = ""
+    timezone: str = "UTC"
+    lag_s: float = 0.0
+    in_flight: int = 0
+    results: int = 0
+    demo_url: str | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "pid": self.pid,
+            "started_at": to_rfc3339(self.started_at),
+            "heartbeat_at": to_rfc3339(self.heartbeat_at),
+            "config_digest": self.config_digest,
+            "timezone": self.timezone,
+            "lag_s": round(self.lag_s, 4),
+            "in_flight": self.in_flight,
+            "results": self.results,
+            "demo_url": self.demo_url,
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> CheckerInfo:
+        return cls(
+            pid=int(fields["pid"]),
+            started_at=from_rfc3339(fields["started_at"]),
+            heartbeat_at=from_rfc3339(fields["heartbeat_at"]),
+            config_digest=str(fields.get("config_digest") or ""),
+            timezone=str(fields.get("timezone") or "UTC"),
+            lag_s=float(fields.get("lag_s") or 0.0),
+            in_flight=int(fields.get("in_flight") or 0),
+            results=int(fields.get("results") or 0),
+            demo_url=fields.get("demo_url"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Trouble of Greenwall's own that pages show: what, and its details one by one."""
+
+    level: str
+    text: str
+    more: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a command."""
+
+    id: str
+    ok: bool
+    detail: str
+    alert: str | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All of `state.json`. Checks are in the order of the configuration."""
+
+    updated_at: datetime
+    checker: CheckerInfo
+    checks: Mapping[str, CheckEntry] = field(default_factory=dict)
+    alerts: tuple[OpenAlert, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    applied: tuple[Applied, ...] = ()
+    channels: tuple[ChannelInfo, ...] = ()
+
+    def alert_of(self, name: str) -> OpenAlert | None:
+        """Return the open alert of a check, if there is one."""
+        return next((a for a in self.alerts if a.resource == name and a.source == "check"), None)
+
+
+def entry_json(entry: CheckEntry) -> bytes:
+    """Return one check's `"name":{…}`, to be kept until the check changes."""
+    return orjson.dumps(entry.name) + b":" + orjson.dumps(entry.to_json())
+
+
+def snapshot_json(snapshot: Snapshot, entries: Iterable[bytes]) -> bytes:
+    """Return the text of `state.json`; `entries` stand for its checks, each made by `entry_json`."""
+    head = {
+        "version": VERSION,
+        "updated_at": to_rfc3339(snapshot.updated_at),
+        "checker": snapshot.checker.to_json(),
+        "alerts": {alert.id: alert.to_json() for alert in snapshot.alerts},
+        "notices": [{"level": n.level, "text": n.text, "more": list(n.more)} for n in snapshot.notices],
+        "applied": [{"id": a.id, "ok": a.ok, "detail": a.detail, "alert": a.alert} for a in snapshot.applied],
+        "channels": {c.name: {"type": c.type, "missing": list(c.missing)} for c in snapshot.channels},
+    }
+    return orjson.dumps(head)[:-1] + b',"checks":{' + b",\n".join(entries) + b"}}\n"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` in place of the file in one step; OSError leaves the old one as it was."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        _rename(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _rename(source: Path, target: Path) -> None:
+    for attempt in range(3):
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            # Windows refuses while a reader has the file open, which takes it a moment.
+            if attempt == 2:
+                raise
+            time.sleep(0.02)
+
+
+def read_snapshot(path: Path) -> Snapshot | None:
+    """Return the snapshot, or None when there is none yet; ValueError when the file is damaged."""
+    try:
+        return parse_snapshot(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def parse_snapshot(text: bytes) -> Snapshot:
+    """Return the snapshot in a text; ValueError says what is wrong with it."""
+    try:
+        fields = orjson.loads(text)
+        return Snapshot(
+            updated_at=from_rfc3339(fields["updated_at"]),
+            checker=CheckerInfo.from_json(fields["checker"]),
+            checks={name: CheckEntry.from_json(name, entry) for name, entry in fields["checks"].items()},
+            alerts=tuple(OpenAlert.from_json(key, alert) for key, alert in fields["alerts"].items()),
+            notices=tuple(Notice(n["level"], n["text"], tuple(n["more"])) for n in fields.get("notices", ())),
+            applied=tuple(Applied(a["id"], a["ok"], a["detail"], a["alert"]) for a in fields.get("applied", ())),
+            channels=tuple(
+                ChannelInfo(name, c["type"], tuple(c["missing"])) for name, c in fields.get("channels", {}).items()
+            ),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"state.json is damaged: {type(error).__name__}: {error}") from error
