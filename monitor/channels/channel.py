@@ -1,0 +1,170 @@
+"""What a channel is, and the edge that every delivery passes: it ends in time, it cannot raise, it tells no secret.
+
+send ──▶ deliver (in a thread, until the limit) ──▶ Receipt ──▶ redacted, plain, bounded
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+from urllib.parse import unquote
+
+from monitor.channels.message import Message, harmless
+from monitor.config import make_redactor
+
+log = logging.getLogger(__name__)
+LIMIT_S = 15.0
+# The wait of one socket operation: a peer that is only slow ends as its own clear error before the limit.
+STEP_S = 10.0
+
+Redact = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """How one delivery ended. `detail` is safe to store and to show.
+
+    `permanent`: sending the same again cannot help. `retry_after_s`: how long the receiver asks to be left alone.
+    """
+
+    channel: str
+    ok: bool
+    detail: str
+    permanent: bool = False
+    retry_after_s: float | None = None
+
+
+class Channel(Protocol):
+    """A way to reach people. `problem` says in one sentence why it is not configured; empty when it is."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Names of environment variables that are needed and not set."""
+        ...
+
+    @property
+    def problem(self) -> str: ...
+
+    @property
+    def configured(self) -> bool: ...
+
+    def send(self, message: Message) -> Receipt:
+        """Deliver; return how it went. Never raises for trouble with delivery, never takes longer than its limit."""
+        ...
+
+
+class Configured:
+    """What is the same for every channel that can send."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def problem(self) -> str:
+        return ""
+
+    @property
+    def configured(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Unconfigured:
+    """A channel that cannot send yet: shown with what it lacks, never an exception."""
+
+    name: str
+    type: str
+    missing: tuple[str, ...] = ()
+    wrong: str = ""
+
+    @property
+    def problem(self) -> str:
+        return self.wrong or f"not set: {', '.join(self.missing)}"
+
+    @property
+    def configured(self) -> bool:
+        return False
+
+    def send(self, message: Message) -> Receipt:
+        return Receipt(self.name, ok=False, detail=f"unconfigured: {self.problem}", permanent=True)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The edge of delivering: how long it may take, and what must not be said about it."""
+
+    name: str
+    redact: Redact = field(repr=False, compare=False)
+    limit_s: float = LIMIT_S
+
+    @property
+    def step_s(self) -> float:
+        """How long one socket operation may take."""
+        return min(STEP_S, self.limit_s)
+
+    def cross(self, deliver: Callable[[], Receipt]) -> Receipt:
+        """Return the receipt of `deliver`, or one that says that it broke or did not end in time.
+
+        Timeouts of sockets start anew with every byte, so only a clock outside bounds a peer that drips. A delivery
+        that is given up keeps its thread until the peer lets go; it cannot hold the process up.
+        """
+        ended: list[Receipt] = []
+        thread = threading.Thread(
+            target=lambda: ended.append(self._guarded(deliver)), name=f"send-{self.name}", daemon=True
+        )
+        thread.start()
+        thread.join(self.limit_s)
+        if not ended:
+            return Receipt(self.name, ok=False, detail=f"timeout: no end within {self.limit_s:g} s")
+        return replace(ended[0], detail=harmless(self.redact(ended[0].detail)))
+
+    def _guarded(self, deliver: Callable[[], Receipt]) -> Receipt:
+        try:
+            return deliver()
+        except Exception as error:  # noqa: BLE001 - delivering is one of the three edges: a bug is a receipt too
+            log.error("channel %s broke\n%s", self.name, self.redact(traceback.format_exc()))
+            return Receipt(self.name, ok=False, detail=f"Greenwall's channel broke: {type(error).__name__}")
+
+
+def redact_also(redact: Redact, *secrets: str) -> Redact:
+    """Return `redact` that knows these secrets too, whole and in the pieces that errors quote (a URL's path)."""
+    pieces = {piece for secret in secrets for piece in (secret, unquote(secret), *_pieces(secret)) if piece}
+    own = make_redactor(pieces)
+    return lambda text: own(redact(text))
+
+
+def _pieces(url: str) -> list[str]:
+    """Return what stands between the separators of a URL but for host names, which errors may and should name."""
+    _scheme, separator, rest = url.partition("://")
+    if not separator:
+        return []
+    found = [piece for piece in re.split(r"[/@?&=#:]+", rest) if "." not in piece and piece != "localhost"]
+    found += [unquote(piece) for piece in found]
+    return [*found, "/" + rest.partition("/")[2]] if "/" in rest else found
+
+
+def hush(*names: str) -> None:
+    """Keep these loggers from writing anything below INFO: at DEBUG they print URLs, which hold tokens.
+
+    A filter, not a level: a level is undone by whoever configures logging later.
+    """
+    for name in names:
+        logger = logging.getLogger(name)
+        if _not_debug not in logger.filters:
+            logger.addFilter(_not_debug)
+
+
+def _not_debug(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.INFO

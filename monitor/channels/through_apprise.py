@@ -1,0 +1,194 @@
+"""Chats and the long tail: Telegram, Slack, Discord, Teams, and whatever else has an Apprise URL.
+
+Apprise takes half a second to import, so it is imported when the first such channel is configured. A fresh object for
+each message: its objects wait seconds between two calls, and are not made for several threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote
+
+from monitor.channels.channel import Configured, Edge, Receipt, hush
+from monitor.channels.message import Message
+from monitor.model import Severity
+
+# Which of Apprise's services may stand behind a type: a Discord URL in SLACK_WEBHOOK_URL is a mistake.
+_SCHEMES = {"telegram": "tgram", "slack": "slack", "discord": "discord", "teams": "workflows"}
+# Slack takes more, but folds it away; the others' limits are Apprise's own figures.
+_LIMITS = {"slack": 3000}
+# Apprise opens an incident there, but finds it again only by a text that a recovery does not have. Sending anyway
+# would open a second one, or report a success that did nothing.
+_CANNOT_CLOSE = frozenset(
+    {"betterstack", "firehydrant", "goalerts", "ilert", "incidentio", "jira"}
+    | {"opsgenie", "pagertree", "signl4", "splunk", "squadcast"}
+)
+_TITLE_MAX = 250
+_PASSING = (408, 425, 429)
+_CODE = re.compile(r"error=(\d{3})\b")
+# Everyone would be called, or a link would hide where it leads: what a target says must not do either.
+_PINGS = re.compile(r"(?<=@)(?=everyone|here|channel|all\b)|(?<=<)(?=[@!#]|at>|subteam)|(?<=\])(?=\()", re.IGNORECASE)
+_BREAK = "\u200b"
+_MARKS = re.compile(r"[\\`*_{}\[\]<>#|~]")
+_URL_SAFE = ":/?#[]@!$&'*+,;=%~"
+
+
+@dataclass(frozen=True)
+class ThroughApprise(Configured):
+    """Sends to one Apprise URL, which `check_url` accepts."""
+
+    edge: Edge
+    type: str
+    url: str = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.edge.name
+
+    def send(self, message: Message) -> Receipt:
+        return self.edge.cross(lambda: self._deliver(message))
+
+    def _deliver(self, message: Message) -> Receipt:
+        target = target_of(self.url, self.edge, incident=message.opening_key or message.key)
+        if target is None:
+            return Receipt(self.name, ok=False, detail="Apprise does not accept the URL", permanent=True)
+        cannot = sorted({scheme for service in target for scheme in _schemes(service)} & _CANNOT_CLOSE)
+        if message.is_end and cannot:
+            detail = f"{cannot[0]} cannot be told of a recovery through Apprise: close the incident there"
+            return Receipt(self.name, ok=False, detail=detail, permanent=True)
+        title, body = fit(message, min(_limit(service) for service in target))
+        body_format = "text"
+        if all("workflows" in _schemes(service) for service in target):
+            body, body_format = to_teams(body), "markdown"
+        with target.notify(body, title, _notify_type(message), body_format=body_format) as result:
+            said = [entry.message for entry in result.logs()]
+            return self._receipt(bool(result), said)
+
+    def _receipt(self, ok: bool, said: list[str]) -> Receipt:
+        if ok:
+            return Receipt(self.name, ok=True, detail="accepted")
+        # Apprise hands out no status code, only this sentence. A sentence that changes costs a few vain retries.
+        codes = [int(code) for text in said for code in _CODE.findall(text)[-1:]]
+        permanent = bool(codes) and all(400 <= code < 500 and code not in _PASSING for code in codes)
+        return Receipt(self.name, ok=False, detail="; ".join(said) or "not delivered", permanent=permanent)
+
+
+def check_url(url: str, channel_type: str, edge: Edge) -> str:
+    """Return why Apprise cannot use this URL for this type of channel, without quoting it; empty when it can."""
+    target = target_of(url, edge)
+    if target is None:
+        return f"malformed URL: it is no {channel_type} URL that Apprise knows"
+    wanted = _SCHEMES.get(channel_type)
+    if wanted and not all(wanted in _schemes(service) for service in target):
+        return f"wrong URL: expected one for {channel_type}, got one for {target[0].service_name}"
+    return ""
+
+
+def fit(message: Message, limit: int) -> tuple[str, str]:
+    """Return the title and the body so that both together, with a line end and bold marks, are within the limit."""
+    title = _cut(_no_pings(message.subject), min(_TITLE_MAX, limit * 2 // 3))
+    said = message.text.partition("\n\n")[2] or message.text
+    return title, _cut(_no_pings(said), limit - _units(title) - len("<b></b>\r\n"))
+
+
+def to_teams(body: str) -> str:
+    """Return the body in the Markdown of Teams: a line stays a line, text stays text, our own links can be clicked.
+
+    Apprise's conversion escapes the dots in URLs too, which Teams then does not take for links.
+    """
+    return "\n\n".join(_link(line) or _MARKS.sub(r"\\\g<0>", line) for line in body.splitlines())
+
+
+def _link(line: str) -> str:
+    found = re.fullmatch(r"(Details|Runbook): (https?://[^\s\\<>]+)", line)
+    return f"[{found[1]}]({quote(found[2], safe=_URL_SAFE)})" if found else ""
+
+
+def _no_pings(text: str) -> str:
+    return _PINGS.sub(_BREAK, text)
+
+
+def _units(text: str) -> int:
+    """Return the length as the services count it: an emoji is two."""
+    return len(text.encode("utf-16-le", "replace")) // 2
+
+
+def _cut(text: str, limit: int) -> str:
+    if _units(text) <= limit:
+        return text
+    kept = text.encode("utf-16-le", "replace")[: 2 * max(limit - 1, 0)]
+    return kept.decode("utf-16-le", "ignore") + "…"
+
+
+def _notify_type(message: Message) -> str:
+    if message.is_end:
+        return "success"
+    return {Severity.P1: "failure", Severity.P2: "failure", Severity.P3: "warning", Severity.P4: "info"}[
+        message.severity
+    ]
+
+
+def _limit(service: Any) -> int:
+    own = int(service.body_maxlen)
+    return min([own, *(limit for scheme, limit in _LIMITS.items() if scheme in _schemes(service))])
+
+
+def _schemes(service: Any) -> frozenset[str]:
+    names: Iterable[str | Iterable[str] | None] = (service.protocol, service.secure_protocol)
+    return frozenset(name for part in names if part for name in ([part] if isinstance(part, str) else part))
+
+
+def target_of(url: str, edge: Edge, incident: str = "") -> Any | None:
+    """Return Apprise's object for this URL, or None when it accepts none of it, or only a part."""
+    apprise = _apprise()
+    asset = apprise.AppriseAsset(
+        app_id="Greenwall",
+        app_desc="Greenwall",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        async_mode=False,
+        http_redirects=False,
+        pgp_autogen=False,
+        pem_autogen=False,
+        service_timeout=edge.limit_s,
+        storage_mode="memory",
+    )
+    target = apprise.Apprise(asset=asset)
+    if not target.add(_that_resolves(url, incident)) or not len(target):
+        return None
+    for service in target:
+        # Between the recipients of one message it would wait for up to 5.5 s each, past any limit.
+        service.request_rate_per_sec = min(service.request_rate_per_sec, 1.0)
+    return target
+
+
+def _that_resolves(url: str, incident: str) -> str:
+    """Return a PagerDuty URL that closes on recovery what it opened: by default Apprise only ever opens."""
+    if not incident or not url.lower().startswith("pagerduty://") or "action=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}action=map&dedup={quote(incident, safe='')}"
+
+
+@cache
+def _apprise() -> ModuleType:
+    # What goes wrong comes back with each result and goes, redacted, into the receipt. Its log is not needed, and
+    # holds tokens: at DEBUG the URLs that it posts to, at ERROR those that it does not like.
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.addHandler(logging.NullHandler())
+    hush("apprise", "urllib3.connectionpool")
+    with warnings.catch_warnings():
+        # Its plugins load on first use, and one of them asks for a module that Python 3.13 no longer has.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
+
+        apprise.Apprise.instantiate("json://localhost")
+    return apprise
