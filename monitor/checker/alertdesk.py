@@ -1,0 +1,136 @@
+"""The alert desk: asks the policy, stores what it decides, hands messages to the outbox and remedies to a pool."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, What, on_removed, on_verdict
+from monitor.channels import default_route
+from monitor.checker.loop import Loop
+from monitor.checker.outbox import Outbox
+from monitor.config import CheckBase, HttpPost
+from monitor.history.jsonl import JsonlWriter, read_lines, to_line
+from monitor.model import Json, Status
+from monitor.remedy import Tried, cooling_down, run_action
+from monitor.state import CheckState
+from monitor.units import utc_now
+
+log = logging.getLogger(__name__)
+
+
+class AlertDesk:
+    """Owns `alerts.jsonl` and the book that it tells. Belongs to the loop's thread."""
+
+    def __init__(self, path: Path, loop: Loop, pool: Executor, chores: Executor, rerun: Callable[[str], None]) -> None:
+        self._writer = JsonlWriter(path, fsync=True)
+        self.book = AlertBook(_events(path))
+        self.outbox = Outbox(loop, pool, self._record)
+        self._loop = loop
+        self._chores = chores
+        self._rerun = rerun
+        self._unstored: list[AlertEvent] = []
+        self._undelivered: set[str] = {n.alert for n in self.book.outbox()}
+        self._last_remedy = _last_remedies(self.book)
+
+    def judge(self, check: CheckBase, state: CheckState, now: datetime) -> Alert | None:
+        """Act on a verdict; return the check's alert when this verdict opened or closed one."""
+        # Almost every verdict is OK and has nobody to tell.
+        route = default_route(self.outbox.channels, check.channels) if state.status is Status.FAIL else ()
+        decision = on_verdict(check, state, self.book.latest(check.name), route, now)
+        alert = self.take(decision)
+        if alert and decision.events[0].what is What.OPENED:
+            self._try_remedies(check, alert, now)
+        return alert
+
+    def removed(self, name: str) -> None:
+        """Close the alert of a check that is no longer configured, and tell who was told of it."""
+        alert = self.book.latest(name)
+        if alert and alert.is_open and alert.source == "check":
+            self.take(on_removed(alert, utc_now()))
+
+    def take(self, decision: Decision) -> Alert | None:
+        """Store what was decided; return the alert it is about, or None when nothing happened."""
+        alert = None
+        for event in decision.events:
+            alert = self._record(event)
+        return alert
+
+    def commit(self) -> None:
+        """Store new events, then send what they queued. OSError leaves them waiting, but the messages go out."""
+        try:
+            if self._unstored:
+                self._writer.append(to_line(event.to_json()) for event in self._unstored)
+                self._unstored.clear()
+        finally:
+            # A full disk must not silence an alert: it is sent unstored, and may be sent twice.
+            self._deliver()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _deliver(self) -> None:
+        waiting, self._undelivered = self._undelivered, set()
+        for identifier in waiting:
+            alert = self.book.get(identifier)
+            if alert:
+                for notification in alert.notifications.values():
+                    self.outbox.deliver(alert, notification)
+
+    def _record(self, event: AlertEvent) -> Alert | None:
+        self._unstored.append(event)
+        alert = self.book.apply(event)
+        if event.what is What.QUEUED:
+            self._undelivered.add(event.alert)
+        return alert
+
+    def _try_remedies(self, check: CheckBase, alert: Alert, now: datetime) -> None:
+        for index, action in enumerate(check.on_fail.actions):
+            key = f"{check.name}#{index}"
+            rests = cooling_down(action, self._last_remedy.get(key), now)
+            if rests:
+                self._note_remedy(alert, key, action, Tried(False, f"not run: {rests}"))
+                continue
+            self._last_remedy[key] = now
+            self._start_remedy(alert, key, action)
+
+    def _start_remedy(self, alert: Alert, key: str, action: HttpPost) -> None:
+        future = self._chores.submit(run_action, action)
+        future.add_done_callback(lambda done: self._loop.post(partial(self._remedied, alert, key, action, done)))
+
+    def _remedied(self, alert: Alert, key: str, action: HttpPost, future: Future[Tried]) -> None:
+        if future.cancelled():
+            return
+        self._note_remedy(alert, key, action, future.result())
+        # Whether it helped is for the check to say, now rather than at its next turn.
+        self._rerun(alert.resource)
+
+    def _note_remedy(self, alert: Alert, key: str, action: HttpPost, tried: Tried) -> None:
+        data: dict[str, Json] = {
+            "key": key,
+            "action": action.type,
+            "ok": tried.ok,
+            "ran": not tried.detail.startswith("not run"),
+        }
+        log.info("remedy for %s: %s", alert.resource, tried.detail)
+        self._record(AlertEvent(utc_now(), What.REMEDY, alert.id, note=tried.detail, data=data))
+
+
+def _events(path: Path) -> list[AlertEvent]:
+    events = []
+    for line in read_lines(path):
+        try:
+            events.append(AlertEvent.from_json(line))
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("%s: left out a line that is no event: %s", path.name, error)
+    return events
+
+
+def _last_remedies(book: AlertBook) -> dict[str, datetime]:
+    """Return when each action ran last, so that a restart does not end its cool-down."""
+    events = (event for alert in book.all() for event in alert.events)
+    return {str(e.data["key"]): e.at for e in events if e.what is What.REMEDY and e.data.get("ran")}

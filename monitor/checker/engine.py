@@ -1,0 +1,368 @@
+"""The checker's life: take the lock, restore, loop (due, outcomes, commands, publish), stop.
+
+    start() ─▶ thread ─▶ follower: lock is taken, wait ─▶ leader: configure ─ restore ─ loop ─▶ stop()
+
+Writes state.json at least each second, which is its heartbeat: whoever reads an old one knows that nobody looks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from monitor.channels import build_channels
+from monitor.checker.alertdesk import AlertDesk
+from monitor.checker.loop import Loop
+from monitor.checker.orders import Orders
+from monitor.checker.restore import restored_states
+from monitor.checker.timetable import Timetable, spread
+from monitor.checker.watch import Watch, entries
+from monitor.config import CheckBase, ConfigError, Environment, LoadedConfig, load_config
+from monitor.demo import DemoServer
+from monitor.history.compaction import compact
+from monitor.history.inbox import waiting
+from monitor.history.jsonl import JsonlWriter, to_line
+from monitor.history.results import ResultLog
+from monitor.history.snapshot import (
+    Applied,
+    ChannelInfo,
+    CheckerInfo,
+    Notice,
+    OpenAlert,
+    Snapshot,
+    entry_json,
+    replace_file,
+    snapshot_json,
+)
+from monitor.model import Flag, Json, Outcome, Result
+from monitor.probes import Setting
+from monitor.state import CheckState, Transition
+from monitor.units import to_rfc3339, utc_now
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+TICK_S = 0.2
+LOCK_RETRY_S = 2.0
+COMPACT_EVERY_S = 600.0
+DELIVERY_WORKERS = 8
+APPLIED_KEPT = 100
+
+
+class Checker:
+    """The one checker of a data folder. `start` and `stop` are for the owner; all else is its own thread's."""
+
+    def __init__(
+        self, config_path: Path, data: Path | None = None, start_demo: bool = True, deliver_only: bool = False
+    ) -> None:
+        """`deliver_only`: carry out commands and deliver messages, but start no check by its schedule."""
+        self.config_path = config_path.resolve()
+        self.data = (data or self.config_path.parent / "data").resolve()
+        self._start_demo = start_demo
+        self._deliver_only = deliver_only
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.role = "starting"
+        self.ready = threading.Event()
+
+    def start(self) -> None:
+        """Start the thread; ConfigError when there is no configuration to begin with."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        load_config(self.config_path)
+        self._thread = threading.Thread(target=self._live, name="checker", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Ask the thread to end and wait for it: what is known is on disk afterwards. Callable twice."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join(timeout_s)
+
+    def _live(self) -> None:
+        lock = FileLock(self.data / "checker.lock", timeout=0)
+        while not self._stopping.is_set():
+            try:
+                lock.acquire()
+            except Timeout:
+                if self.role != "follower":
+                    log.warning("another checker holds %s: this one follows and shows", lock.lock_file)
+                self.role = "follower"
+                self.ready.set()
+                self._stopping.wait(LOCK_RETRY_S)
+                continue
+            try:
+                self.role = "leader"
+                leader = Leader(self.config_path, self.data, self._start_demo, self._deliver_only)
+                leader.run(self._stopping, self.ready.set)
+            except Exception:  # the edge of the thread: say so, let go of the lock, try again
+                log.exception("the checker broke and starts again")
+                self._stopping.wait(LOCK_RETRY_S)
+            finally:
+                lock.release()
+
+
+class Leader:
+    """The checker that holds the lock."""
+
+    def __init__(self, config_path: Path, data: Path, start_demo: bool, deliver_only: bool) -> None:
+        self._config_path = config_path
+        self._data = data
+        self._demo: DemoServer | None = None
+        self._start_demo = start_demo
+        self._deliver_only = deliver_only
+        self._started_at = utc_now()
+        self._loaded = self._load()
+        self._loop = Loop()
+        general = self._loaded.config.general
+        self._probes = ThreadPoolExecutor(general.workers, thread_name_prefix="probe")
+        self._deliveries = ThreadPoolExecutor(DELIVERY_WORKERS, thread_name_prefix="deliver")
+        self._chores = ThreadPoolExecutor(2, thread_name_prefix="chore")
+        self._results = ResultLog(data / "results")
+        self._audit = JsonlWriter(data / "audit.jsonl", fsync=True)
+        self._watch = Watch(self._loop, self._probes, self._on_verdict)
+        self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries, self._chores, self._rerun)
+        self._orders = Orders(self._watch, self._desk, self._results)
+        self._timetable = Timetable(self._watch.start)
+        self._fragments: dict[str, bytes] = {}
+        self._applied: deque[Applied] = deque(maxlen=APPLIED_KEPT)
+        self._notices: dict[str, Notice] = {}
+        self._config_seen = self._config_stamp()
+        self._reloading = False
+        self._urgent = True
+        self._next_beat = 0.0
+        self._next_compaction = time.monotonic() + 60.0
+
+    def run(self, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
+        """Check until told to stop, then leave everything on disk."""
+        self._configure(self._loaded, restored_states(self._data))
+        self._publish()
+        on_ready()
+        try:
+            while not stopping.is_set():
+                self._loop.run(min(TICK_S, self._timetable.idle_s()))
+                self._timetable.run_due()
+                self._take_commands()
+                self._commit()
+                if self._urgent or time.monotonic() >= self._next_beat:
+                    self._beat()
+        finally:
+            self._end()
+
+    # configuration
+
+    def _load(self) -> LoadedConfig:
+        environment = Environment.read(self._config_path.parent)
+        loaded = load_config(self._config_path, environment)
+        if not (loaded.config.demo and self._start_demo):
+            self._stop_demo()
+            return loaded
+        if self._demo is None:
+            self._demo = DemoServer(self._config_path.parent / ".last_job_id", port=loaded.config.demo_port)
+            self._demo.start()
+        # The port may have been taken: the checks follow the demo to the one that it got.
+        return load_config(self._config_path, environment.with_default("MOCKAPP_BASE", self._demo.base_url))
+
+    def _stop_demo(self) -> None:
+        if self._demo:
+            self._demo.stop()
+            self._demo = None
+
+    def _configure(self, loaded: LoadedConfig, states: dict[str, CheckState] | None = None) -> None:
+        self._loaded = loaded
+        redact = loaded.environment.redactor()
+        setting = Setting(loaded.folder, loaded.config.general.timezone)
+        self._desk.outbox.configure(build_channels(loaded), loaded.config.general.wall_url)
+        gone = self._watch.configure(loaded.checks, setting, partial(redacted, redact))
+        if states is not None:
+            self._watch.adopt(states)
+            gone_names = {a.resource for a in self._desk.book.open() if a.source == "check"} - set(loaded.checks)
+        else:
+            gone_names = {watched.check.name for watched in gone}
+        for name in gone_names:
+            self._desk.removed(name)
+            self._fragments.pop(name, None)
+        self._plan()
+        self._notices.pop("config", None)
+        self._urgent = True
+
+    def _plan(self) -> None:
+        """Spread new checks from now on; the others keep their turn."""
+        now, active = utc_now(), {n: w for n, w in self._watch.watched.items() if w.check.enabled}
+        firsts = spread({name: watched.check.every for name, watched in active.items()})
+        rows = []
+        for name, watched in active.items():
+            turn = (watched.next_at - now).total_seconds() if watched.next_at else None
+            keeps = turn is not None and 0 <= turn <= watched.check.every
+            rows.append((name, turn if keeps and turn is not None else firsts[name], watched.check.every))
+        self._timetable.plan([] if self._deliver_only else rows)
+
+    def _config_stamp(self) -> tuple[tuple[int, int], ...]:
+        """Return what changes when the file or `.env` beside it is edited."""
+        stamps = []
+        for path in (self._config_path, self._config_path.parent / ".env"):
+            try:
+                stat = path.stat()
+                stamps.append((stat.st_mtime_ns, stat.st_size))
+            except OSError:
+                stamps.append((0, 0))
+        return tuple(stamps)
+
+    def _look_at_config(self) -> None:
+        stamp = self._config_stamp()
+        if stamp == self._config_seen or self._reloading:
+            return
+        self._config_seen, self._reloading = stamp, True
+        # Validating thousands of checks takes a second; the clock of all the others must not wait for it.
+        future = self._chores.submit(self._load)
+        future.add_done_callback(lambda done: self._loop.post(partial(self._reloaded, done)))
+
+    def _reloaded(self, future: Future[LoadedConfig]) -> None:
+        self._reloading, self._urgent = False, True
+        try:
+            loaded = future.result()
+        except ConfigError as error:
+            log.error("%s is invalid, the last good configuration goes on:\n%s", self._config_path.name, error)
+            text = f"{self._config_path.name} is invalid; the last good configuration is running"
+            self._notices["config"] = Notice("error", text, tuple(error.errors))
+            return
+        self._configure(loaded)
+        log.info("%s is read: %d checks", self._config_path.name, len(loaded.checks))
+        self._note("config", self._config_path.name, "checker", f"{len(loaded.checks)} checks, {loaded.digest}")
+
+    # verdicts and commands
+
+    def _on_verdict(self, check: CheckBase, state: CheckState, result: Result, change: Transition | None) -> None:
+        self._results.add(result)
+        alert = self._desk.judge(check, state, result.at)
+        if alert and not alert.is_open:
+            self._watch.flag(check.name, Flag.ACKNOWLEDGED, False)
+        if change:
+            self._urgent = True
+            log.info(
+                "%s: %s -> %s%s", check.name, change.before, change.after, f" ({state.message})" if state.kind else ""
+            )
+
+    def _rerun(self, name: str) -> None:
+        self._watch.start(name)
+
+    def _take_commands(self) -> None:
+        for path, command in waiting(self._data / "inbox"):
+            applied = self._orders.carry_out(command)
+            path.unlink(missing_ok=True)
+            self._applied.append(applied)
+            self._urgent = True
+            self._note(command.verb.value, command.target, command.by, applied.detail, command.id, applied.ok)
+
+    def _note(self, action: str, target: str, by: str, detail: str, command: str = "", ok: bool = True) -> None:
+        line: dict[str, Json] = {
+            "at": to_rfc3339(utc_now()),
+            "by": by,
+            "action": action,
+            "target": target,
+            "ok": ok,
+            "detail": detail,
+        }
+        line["command"] = command
+        try:
+            self._audit.append([to_line(line)])
+        except OSError as error:
+            self._own_trouble("audit", "the audit file cannot be written", error)
+
+    # disk
+
+    def _commit(self) -> None:
+        """Put on disk what has happened: results before the state that contains them."""
+        try:
+            self._results.flush()
+            self._desk.commit()
+        except OSError as error:
+            self._own_trouble("disk", "results cannot be written; they are kept in memory", error)
+        else:
+            if self._notices.pop("disk", None):
+                log.warning("results can be written again")
+
+    def _own_trouble(self, key: str, text: str, error: OSError) -> None:
+        if key not in self._notices:
+            log.error("%s: %s", text, error)
+        self._notices[key] = Notice("error", f"Greenwall's own trouble: {text}", (str(error),))
+
+    def _beat(self) -> None:
+        self._urgent = False
+        self._next_beat = time.monotonic() + BEAT_S
+        self._look_at_config()
+        if time.monotonic() >= self._next_compaction:
+            self._next_compaction = time.monotonic() + COMPACT_EVERY_S
+            self._chores.submit(compact, self._data / "results", utc_now(), self._loaded.config.general.retention_days)
+        self._publish()
+
+    def _publish(self) -> None:
+        dirty = [self._watch.watched[name] for name in self._watch.dirty if name in self._watch.watched]
+        for entry in entries(dirty):
+            self._fragments[entry.name] = entry_json(entry)
+        self._watch.dirty.clear()
+        now = utc_now()
+        snapshot = Snapshot(
+            updated_at=now,
+            checker=self._info(now),
+            alerts=tuple(OpenAlert.of(alert) for alert in self._desk.book.open()),
+            notices=(*self._notices.values(), *self._fault_notice()),
+            applied=tuple(self._applied),
+            channels=tuple(ChannelInfo(c.name, c.type, c.missing) for c in self._desk.outbox.channels.values()),
+        )
+        fragments = (self._fragments[name] for name in self._watch.watched)
+        try:
+            replace_file(self._data / "state.json", snapshot_json(snapshot, fragments))
+        except OSError as error:
+            self._own_trouble("state", "state.json cannot be written", error)
+        else:
+            self._notices.pop("state", None)
+
+    def _info(self, now: datetime) -> CheckerInfo:
+        return CheckerInfo(
+            pid=os.getpid(),
+            started_at=self._started_at,
+            heartbeat_at=now,
+            config_digest=self._loaded.digest,
+            timezone=self._loaded.config.general.timezone,
+            lag_s=self._watch.lag_s(),
+            in_flight=self._watch.in_flight,
+            results=self._watch.results,
+            demo_url=self._demo.base_url if self._demo else None,
+        )
+
+    def _fault_notice(self) -> tuple[Notice, ...]:
+        if not self._loop.faults:
+            return ()
+        text = f"Greenwall's own trouble: {self._loop.faults} jobs of the checker broke; the log has the tracebacks"
+        return (Notice("error", text, (self._loop.last_fault,)),)
+
+    def _end(self) -> None:
+        self._probes.shutdown(wait=False, cancel_futures=True)
+        # Messages on their way get a moment; what does not end is still in the outbox after the next start.
+        self._deliveries.shutdown(wait=False, cancel_futures=True)
+        self._chores.shutdown(wait=False, cancel_futures=True)
+        self._loop.run(0.1)
+        self._commit()
+        self._publish()
+        self._results.close()
+        self._desk.close()
+        self._audit.close()
+        self._stop_demo()
+
+
+def redacted(redact: Callable[[str], str], outcome: Outcome) -> Outcome:
+    """Return the outcome with secrets taken out of every text in it."""
+    findings = tuple(replace(f, got=redact(f.got), expected=redact(f.expected)) for f in outcome.findings)
+    observed = {key: redact(value) if isinstance(value, str) else value for key, value in outcome.observed.items()}
+    return replace(outcome, message=redact(outcome.message), findings=findings, observed=observed)

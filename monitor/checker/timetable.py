@@ -1,0 +1,122 @@
+"""Which checks are due: `schedule`, kept small and kept straight.
+
+`schedule` looks at every job each time it is asked. So checks that are due in the same tenth of a second of the
+same interval share one job, which only hands their names on: 20,000 checks every 30 s are 300 jobs. First runs are
+spread over the interval. Times are put back on their grid after each run, so that being late once does not add up,
+and all are moved when the clock is set or daylight saving begins: `schedule` counts in local time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import schedule
+
+SLOT_S = 0.1
+# Starts are this far apart when there is room: a handful of checks begins at once, a thousand over their interval.
+SPREAD_S = 0.05
+_STEP_S = 0.5
+
+
+@dataclass
+class _Slot:
+    """Checks that run together. `planned_at` is local time, as `schedule` has it."""
+
+    every_s: float
+    planned_at: datetime
+    names: list[str] = field(default_factory=list)
+    ran: bool = False
+
+
+def spread(every_s: Mapping[str, float]) -> dict[str, float]:
+    """Return by name the seconds from now to the first run: evenly over the interval, at most 50 ms apart."""
+    counts: dict[float, int] = {}
+    for interval in every_s.values():
+        counts[interval] = counts.get(interval, 0) + 1
+    seen: dict[float, int] = {}
+    offsets: dict[str, float] = {}
+    for name, interval in every_s.items():
+        index = seen.get(interval, 0)
+        seen[interval] = index + 1
+        offsets[name] = index * min(interval / counts[interval], SPREAD_S)
+    return offsets
+
+
+class Timetable:
+    """Calls `start(name, late_s)` for each check when it is due; `late_s` is how long it has been due."""
+
+    def __init__(self, start: Callable[[str, float], object]) -> None:
+        self._start = start
+        self._scheduler = schedule.Scheduler()
+        self._slots: list[_Slot] = []
+        self._jobs: list[tuple[_Slot, schedule.Job]] = []
+        self._skew_s = _local_minus_monotonic()
+
+    def plan(self, entries: Iterable[tuple[str, float, float]]) -> None:
+        """Replace the whole plan by `(name, seconds to the first run, interval)` for each check."""
+        now = _local_now()
+        slots: dict[tuple[float, int], _Slot] = {}
+        for name, first_s, every_s in entries:
+            number = int(first_s / SLOT_S)
+            at = now + timedelta(seconds=number * SLOT_S)
+            slots.setdefault((every_s, number), _Slot(every_s, at)).names.append(name)
+        self._scheduler.clear()
+        self._jobs = [(slot, self._job(slot)) for slot in slots.values()]
+
+    def run_due(self) -> None:
+        """Start what is due."""
+        self._follow_clock()
+        self._scheduler.run_pending()
+        for slot, job in self._jobs:
+            if slot.ran:
+                slot.ran = False
+                slot.planned_at = _next_on_grid(slot.planned_at, slot.every_s)
+                job.next_run = slot.planned_at
+
+    def idle_s(self) -> float:
+        """Return the seconds until something is due, 0 when it is already, a minute when nothing is planned."""
+        idle = self._scheduler.idle_seconds
+        return 60.0 if idle is None else max(float(idle), 0.0)
+
+    def _job(self, slot: _Slot) -> schedule.Job:
+        # A float is as good to `schedule` as the int that it asks for: it makes a timedelta of it.
+        job: schedule.Job = self._scheduler.every(slot.every_s).seconds.do(self._fire, slot)  # type: ignore[arg-type]
+        job.next_run = slot.planned_at
+        return job
+
+    def _fire(self, slot: _Slot) -> None:
+        slot.ran = True
+        late_s = (_local_now() - slot.planned_at).total_seconds()
+        for name in slot.names:
+            self._start(name, late_s)
+
+    def _follow_clock(self) -> None:
+        skew_s = _local_minus_monotonic()
+        step_s = skew_s - self._skew_s
+        if abs(step_s) < _STEP_S:
+            # Slow drift is followed silently, or it would add up to a step.
+            self._skew_s = skew_s
+            return
+        self._skew_s = skew_s
+        for slot, job in self._jobs:
+            slot.planned_at += timedelta(seconds=step_s)
+            job.next_run = slot.planned_at
+
+
+def _next_on_grid(planned_at: datetime, every_s: float) -> datetime:
+    """Return the next time of the grid that lies ahead: what was missed is missed, not made up for."""
+    every = timedelta(seconds=every_s)
+    behind = max((_local_now() - planned_at) // every, 0)
+    return planned_at + every * (behind + 1)
+
+
+def _local_now() -> datetime:
+    return datetime.now()  # noqa: DTZ005 - `schedule` compares with naive local time
+
+
+def _local_minus_monotonic() -> float:
+    now = _local_now()
+    return (now - datetime(1970, 1, 1)).total_seconds() - time.monotonic()  # noqa: DTZ001
