@@ -1,0 +1,122 @@
+"""What the wall shows, as one small JSON document. Pure: from a snapshot and a time.
+
+The document changes only when something that is shown changes, so that its ETag spares the network. The age of the
+checker's heartbeat is not in it: it goes into a header, and the browser counts on from there.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from monitor.history.snapshot import CheckEntry, OpenAlert, Snapshot
+from monitor.model import Flag, Kind, Status
+from monitor.units import clip, format_ms, seconds_between, to_rfc3339
+
+SHORTEST_STALE_S = 10.0
+LONGEST_STALE_S = 60.0
+_SHORT = {
+    Kind.DNS: "no name",
+    Kind.CONNECT: "unreachable",
+    Kind.TLS: "TLS",
+    Kind.TIMEOUT: "timeout",
+    Kind.PROTOCOL: "garbage",
+    Kind.CONTENT: "wrong answer",
+    Kind.SLOW: "slow",
+    Kind.DEADLINE: "late",
+    Kind.AUTH: "refused",
+    Kind.UNCONFIGURED: "not set up",
+    Kind.VANTAGE: "no view",
+    Kind.INTERNAL: "our fault",
+}
+
+
+def board(snapshot: Snapshot, now: datetime, uptime_30d: float | None = None) -> dict[str, Any]:
+    """Return the board's document; what it holds is described in the README (`/api/board`)."""
+    checks = [_tile(entry, snapshot.alert_of(entry.name), now) for entry in snapshot.checks.values()]
+    counts = dict.fromkeys(("OK", "WARN", "FAIL", "UNKNOWN", "PAUSED", "MAINTENANCE"), 0)
+    for tile in checks:
+        counts[_counted_as(tile)] += 1
+    intervals = [entry.every_s for entry in snapshot.checks.values()]
+    return {
+        "version": 1,
+        "title": "Greenwall",
+        "timezone": snapshot.checker.timezone,
+        "stale_after_s": min(max(2 * min(intervals, default=30.0), SHORTEST_STALE_S), LONGEST_STALE_S),
+        "counts": counts,
+        "uptime": None if uptime_30d is None else {"days": 30, "ratio": round(uptime_30d, 6)},
+        "notices": [{"level": n.level, "text": n.text, "more": list(n.more)} for n in snapshot.notices],
+        "groups": list(dict.fromkeys(entry.group for entry in snapshot.checks.values())),
+        "checks": checks,
+    }
+
+
+def _counted_as(tile: dict[str, Any]) -> str:
+    if Flag.MAINTENANCE.value in tile["flags"]:
+        return "MAINTENANCE"
+    if Flag.PAUSED.value in tile["flags"]:
+        return "PAUSED"
+    return "UNKNOWN" if tile["stale"] else str(tile["status"])
+
+
+def is_stale(entry: CheckEntry, now: datetime) -> bool:
+    """Return whether a check that should be looked at has not been for longer than it may be."""
+    resting = entry.state.flags & {Flag.PAUSED, Flag.CONFIRMING}
+    if resting or entry.state.checked_at is None:
+        return False
+    return seconds_between(entry.state.checked_at, now) > entry.stale_after_s
+
+
+def _tile(entry: CheckEntry, alert: OpenAlert | None, now: datetime) -> dict[str, Any]:
+    state = entry.state
+    return {
+        "name": entry.name,
+        "group": entry.group,
+        "status": state.status.value,
+        "flags": sorted(flag.value for flag in state.flags),
+        "since": to_rfc3339(state.since),
+        "checked_at": to_rfc3339(state.checked_at) if state.checked_at else None,
+        "severity": entry.severity.value,
+        "kind": state.kind.value if state.kind else None,
+        "latency_ms": None if state.latency_ms is None else round(state.latency_ms, 1),
+        "message": clip(state.message, 300),
+        "summary": summary(entry),
+        "ticks": state.ticks if state.status is not Status.OK else "",
+        "taken_by": alert.acknowledged_by or None if alert else None,
+        "tags": list(entry.tags),
+        "stale": is_stale(entry, now),
+        "interval_s": entry.every_s,
+    }
+
+
+def summary(entry: CheckEntry) -> str:
+    """Return the few words that fit on a small tile."""
+    state = entry.state
+    if Flag.PAUSED in state.flags:
+        return "paused"
+    if state.checked_at is None:
+        return "not checked yet"
+    if state.kind is not None:
+        return _SHORT.get(state.kind) or clip(state.message, 24)
+    if state.latency_ms is not None and entry.type == "http":
+        return format_ms(state.latency_ms)
+    return clip(state.message, 24)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The document as it goes over the wire: gzip bytes, and an ETag of what is in them."""
+
+    body: bytes
+    etag: str
+
+
+def render(document: dict[str, Any]) -> Page:
+    """Return the document compressed, with an ETag that is the same for the same content."""
+    plain = orjson.dumps(document)
+    return Page(gzip.compress(plain, compresslevel=5, mtime=0), f'"{hashlib.sha256(plain).hexdigest()[:20]}"')

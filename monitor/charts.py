@@ -1,0 +1,229 @@
+"""Charts of the pages, in Altair. Pure: frames in, charts out.
+
+Colours are those of the wall; what was not watched is grey, and no line is drawn across a gap. Times are drawn in
+the zone that is given: frames come in UTC, Altair gets the wall-clock time of the zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from monitor.model import Status
+
+NOT_WATCHED = "not watched"
+_ORDER = [Status.FAIL.value, Status.WARN.value, Status.OK.value, Status.UNKNOWN.value, NOT_WATCHED]
+_AXIS_FORMS = ((900, "%H:%M:%S"), (2 * 86400, "%H:%M"), (14 * 86400, "%a %d %b"))
+_LEAST_DRAWN = 0.125
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours by status, and of lines and texts."""
+
+    by_status: Mapping[str, str]
+    line: str
+    muted: str
+    grid: str
+
+
+DARK = Palette(
+    {"OK": "#37c98b", "WARN": "#f2b53a", "FAIL": "#ff5a5f", "UNKNOWN": "#5c6b78", NOT_WATCHED: "#1f262d"},
+    line="#9fb3c4",
+    muted="#8b98a5",
+    grid="#1c242b",
+)
+LIGHT = Palette(
+    {"OK": "#0d8a5a", "WARN": "#c98500", "FAIL": "#c91f27", "UNKNOWN": "#8794a0", NOT_WATCHED: "#dde3e8"},
+    line="#46525d",
+    muted="#5c6b78",
+    grid="#e3e8ec",
+)
+
+
+def wall_clock(times: pd.Series[Any], timezone: str) -> pd.Series[Any]:
+    """Return UTC times as the zone's wall-clock time, without a zone: Altair draws them as they stand."""
+    clock: pd.Series[Any] = times.dt.tz_convert(timezone).dt.tz_localize(None)
+    return clock
+
+
+def latency_chart(results: pd.DataFrame, timezone: str, every_s: float, palette: Palette) -> Any:
+    """Return latency over time from a results frame, with a mark for each verdict that is not OK.
+
+    The line breaks where no verdict came for more than three intervals.
+    """
+    frame = results[["at", "latency_ms", "status", "message"]].dropna(subset=["latency_ms"]).sort_values("at")
+    gaps = (frame["at"].diff().dt.total_seconds() > 3 * every_s).cumsum()
+    frame = frame.assign(at=wall_clock(frame["at"], timezone), piece=gaps)
+    x = alt.X("at:T", title=None, axis=_time_axis(frame["at"]))
+    y = alt.Y("latency_ms:Q", title="ms", scale=alt.Scale(zero=True, nice=True))
+    tips = [
+        alt.Tooltip("at:T", title="at", format="%Y-%m-%d %H:%M:%S"),
+        alt.Tooltip("latency_ms:Q", title="ms", format=".1f"),
+        alt.Tooltip("status:N"),
+        alt.Tooltip("message:N"),
+    ]
+    line = alt.Chart(frame).mark_line(strokeWidth=1.5, color=palette.line).encode(x=x, y=y, detail="piece:N")
+    marks = (
+        alt.Chart(frame)
+        .mark_circle(opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            color=_status_colour(palette),
+            size=alt.condition(alt.datum.status == "OK", alt.value(12), alt.value(60)),
+            tooltip=tips,
+        )
+    )
+    return _dressed(alt.layer(line, marks).properties(height=240), palette)
+
+
+def status_strip(results: pd.DataFrame, timezone: str, palette: Palette) -> Any:
+    """Return a band of time coloured by status: each verdict covers the seconds before it that it stands for."""
+    frame = results[["at", "status", "covers_s", "message"]].sort_values("at")
+    end = wall_clock(frame["at"], timezone)
+    # The first verdict after a gap covers nothing; it still shows as a hair.
+    frame = frame.assign(end=end, begin=end - pd.to_timedelta(frame["covers_s"].clip(lower=1), unit="s"))
+    chart = (
+        alt.Chart(frame)
+        .mark_bar(height=24)
+        .encode(
+            x=alt.X("begin:T", title=None, axis=_time_axis(frame["end"])),
+            x2="end:T",
+            color=_status_colour(palette),
+            tooltip=[
+                alt.Tooltip("begin:T", title="from", format="%H:%M:%S"),
+                alt.Tooltip("end:T", title="to", format="%H:%M:%S"),
+                alt.Tooltip("status:N"),
+                alt.Tooltip("message:N"),
+            ],
+        )
+    )
+    return _dressed(chart.properties(height=52), palette)
+
+
+def bucket_shares(
+    seconds: pd.DataFrame, names: Sequence[str], since: datetime, until: datetime, bucket_s: float, timezone: str
+) -> pd.DataFrame:
+    """Return name, begin, end, status, seconds, share for each bucket and status, unwatched time made visible.
+
+    `seconds` is a frame of `Views.seconds` from `since`; every name gets every bucket until `until`. Shares of one
+    bucket add up to 1: when verdicts cover more than the bucket (the first stands for time before it) they shrink
+    alike.
+    """
+    buckets = pd.date_range(since, until, freq=pd.Timedelta(seconds=bucket_s), inclusive="left").as_unit("us")
+    every = pd.MultiIndex.from_product([list(names), buckets], names=["name", "bucket"])
+    seconds = seconds.assign(bucket=seconds["bucket"].dt.as_unit("us"))
+    table = seconds.pivot_table(index=["name", "bucket"], columns="status", values="seconds", aggfunc="sum")
+    table = table.reindex(every).fillna(0.0)
+    covered = table.sum(axis=1)
+    table = table.div((covered / bucket_s).clip(lower=1.0), axis=0)
+    table[NOT_WATCHED] = (bucket_s - table.sum(axis=1)).clip(lower=0.0)
+    long = table.reset_index().melt(id_vars=["name", "bucket"], var_name="status", value_name="seconds")
+    long = long[long["seconds"] > 0]
+    begin = wall_clock(long["bucket"], timezone)
+    long = long.assign(begin=begin, end=begin + pd.to_timedelta(bucket_s, unit="s"), share=long["seconds"] / bucket_s)
+    return long[["name", "begin", "end", "status", "seconds", "share"]]
+
+
+def uptime_bars(
+    shares: pd.DataFrame, names: Sequence[str], span: tuple[pd.Timestamp, pd.Timestamp], palette: Palette
+) -> Any:
+    """Return one row for each check and one cell for each bucket, split by what was known of its seconds.
+
+    `shares` is a frame of `bucket_shares`, `names` the order of rows. FAIL and WARN are drawn at least an eighth of
+    a cell wide: ten seconds of outage in a month must be seen. The tooltip has the exact seconds.
+    """
+    chart = (
+        alt.Chart(_segments(shares))
+        .mark_bar(height={"band": 0.72})
+        .encode(
+            x=alt.X("left:T", title=None, scale=alt.Scale(domain=[str(t) for t in span]), axis=_span_axis(span)),
+            x2="right:T",
+            y=alt.Y("name:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=240, ticks=False, domain=False)),
+            color=_status_colour(palette),
+            tooltip=[
+                alt.Tooltip("name:N", title="check"),
+                alt.Tooltip("begin:T", title="from", format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("end:T", title="to", format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("status:N"),
+                alt.Tooltip("seconds:Q", format=",.0f"),
+                alt.Tooltip("share:Q", format=".2%"),
+            ],
+        )
+    )
+    return _dressed(chart.properties(height=alt.Step(30)), palette)
+
+
+def _segments(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares with `left` and `right`: where in its cell each is drawn, the worst at its right end."""
+    rank = shares["status"].map({name: index for index, name in enumerate(reversed(_ORDER))})
+    frame = shares.assign(rank=rank).sort_values(["name", "begin", "rank"])
+    least = frame["status"].isin([Status.FAIL.value, Status.WARN.value]) * _LEAST_DRAWN
+    drawn = frame["share"].clip(lower=least)
+    cells = [frame["name"], frame["begin"]]
+    drawn = drawn / drawn.groupby(cells).transform("sum")
+    upto, length = drawn.groupby(cells).cumsum(), frame["end"] - frame["begin"]
+    # A hair of ground between cells, so that they can be counted.
+    left, right = frame["begin"] + length * (upto - drawn) * 0.94, frame["begin"] + length * upto * 0.94
+    return frame.assign(left=left, right=right)
+
+
+def _span_axis(span: tuple[pd.Timestamp, pd.Timestamp]) -> alt.Axis:
+    return _time_axis(pd.Series(span))
+
+
+def _time_axis(times: pd.Series[Any]) -> alt.Axis:
+    """Return an axis whose labels say as much of the time as its span needs."""
+    span_s = (times.max() - times.min()).total_seconds() if len(times) else 0.0
+    form = next((form for longest_s, form in _AXIS_FORMS if span_s <= longest_s), "%d %b")
+    return alt.Axis(format=form, grid=False, tickCount=8, labelOverlap=True)
+
+
+def latency_bands(seconds: pd.DataFrame, timezone: str, bucket_s: float, palette: Palette) -> Any:
+    """Return the median and 95th percentile of one check's latency by bucket, broken where nothing was watched."""
+    frame = (
+        seconds.dropna(subset=["p50_ms"])
+        .groupby("bucket", as_index=False)
+        .agg(p50_ms=("p50_ms", "median"), p95_ms=("p95_ms", "max"))
+    )
+    gaps = (frame["bucket"].diff().dt.total_seconds() > 1.5 * bucket_s).cumsum()
+    frame = frame.assign(at=wall_clock(frame["bucket"], timezone), piece=gaps)
+    x = alt.X("at:T", title=None, axis=_time_axis(frame["at"]))
+    tips = [
+        alt.Tooltip("at:T", title="from", format="%Y-%m-%d %H:%M"),
+        alt.Tooltip("p50_ms:Q", title="median ms", format=".1f"),
+        alt.Tooltip("p95_ms:Q", title="p95 ms", format=".1f"),
+    ]
+    base = alt.Chart(frame).encode(x=x, detail="piece:N", tooltip=tips)
+    band = base.mark_area(opacity=0.25, color=palette.line).encode(y=alt.Y("p50_ms:Q", title="ms"), y2="p95_ms:Q")
+    line = base.mark_line(
+        strokeWidth=2, color=palette.line, point=alt.OverlayMarkDef(color=palette.line) if len(frame) < 40 else False
+    ).encode(y="p50_ms:Q")
+    return _dressed(alt.layer(band, line).properties(height=220), palette)
+
+
+def _status_colour(palette: Palette) -> alt.Color:
+    present = [*_ORDER]
+    colours = [palette.by_status[name] for name in present]
+    return alt.Color("status:N", scale=alt.Scale(domain=present, range=colours), legend=None)
+
+
+def _dressed(chart: Any, palette: Palette) -> Any:
+    return (
+        chart.configure_view(strokeWidth=0)
+        .configure_axis(
+            labelColor=palette.muted,
+            titleColor=palette.muted,
+            gridColor=palette.grid,
+            domainColor=palette.grid,
+            tickColor=palette.grid,
+            labelFontSize=12,
+        )
+        .configure(background="transparent")
+    )

@@ -1,0 +1,223 @@
+"""What pages, CLI and HTTP read. Everything comes from the files, so that a follower sees what the leader writes.
+
+Nothing here changes anything. Files are parsed again only when they have changed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from monitor.alerts import Alert, AlertBook, AlertEvent
+from monitor.config import CheckBase, ConfigError, LoadedConfig, Place, load_config
+from monitor.diagnosis import Evidence, gather
+from monitor.history.jsonl import read_lines
+from monitor.history.snapshot import Snapshot, read_snapshot
+from monitor.ledger import Tally, tally
+from monitor.model import Result, Status
+from monitor.units import seconds_between, utc_now
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The checker writes its heartbeat each second; a process that is suspended or a full disk stops it.
+HEARTBEAT_OLD_S = 10.0
+_UPTIME_KEPT_S = 300.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Now:
+    """The snapshot as it can be read: `trouble` says why there is none, `age_s` how old its heartbeat is."""
+
+    snapshot: Snapshot | None
+    trouble: str = ""
+    age_s: float | None = None
+
+    @property
+    def is_old(self) -> bool:
+        return self.age_s is None or self.age_s > HEARTBEAT_OLD_S
+
+
+class _Kept:
+    """Values made from files, kept until the files change. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[object, tuple[object, Any]] = {}
+
+    def get(self, key: object, stamp: object, make: Callable[[], T]) -> T:
+        with self._lock:
+            known = self._values.get(key)
+        if known is not None and known[0] == stamp:
+            value: T = known[1]
+            return value
+        value = make()
+        with self._lock:
+            self._values[key] = (stamp, value)
+        return value
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
+class Views:
+    """Everything that can be read of one place."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._kept = _Kept()
+
+    def now(self) -> Now:
+        """Return the present, or why it cannot be read."""
+        try:
+            snapshot = self._kept.get("state", _stamp(self.place.state), lambda: read_snapshot(self.place.state))
+        except (ValueError, OSError) as error:
+            return Now(None, str(error))
+        if snapshot is None:
+            return Now(None, "no checker has written data/state.json yet")
+        age_s = max(seconds_between(snapshot.checker.heartbeat_at, utc_now()), 0.0)
+        return Now(snapshot, age_s=age_s)
+
+    def config(self) -> LoadedConfig | None:
+        """Return the configuration as the file has it, or None while it is invalid (the snapshot's notice says why)."""
+        path = self.place.config
+        stamps = (_stamp(path), _stamp(path.parent / ".env"))
+
+        def read() -> LoadedConfig | None:
+            try:
+                return load_config(path)
+            except ConfigError:
+                return None
+
+        return self._kept.get("config", stamps, read)
+
+    def check(self, name: str) -> CheckBase | None:
+        """Return the check as configured."""
+        loaded = self.config()
+        return loaded.checks.get(name) if loaded else None
+
+    def alerts(self) -> list[Alert]:
+        """Return all alerts, the newest first."""
+        return self._book().all()[::-1]
+
+    def alert(self, identifier: str) -> Alert | None:
+        return self._book().get(identifier)
+
+    def _book(self) -> AlertBook:
+        path = self.place.alerts
+        return self._kept.get("alerts", _stamp(path), lambda: AlertBook(_events(path)))
+
+    def results(
+        self,
+        since: datetime,
+        until: datetime,
+        name: str | None = None,
+        statuses: Sequence[Status] = (),
+        newest: int = 50_000,
+    ) -> pd.DataFrame:
+        """Return verdicts, the newest first, with the columns of a result line."""
+        from monitor.history.query import results_frame
+
+        return results_frame(self.place.results, since, until, name, statuses, newest)
+
+    def seconds(self, since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
+        """Return name, bucket, status, seconds, verdicts, p50_ms, p95_ms."""
+        from monitor.history.query import seconds_frame
+
+        return seconds_frame(self.place.results, since, until, bucket_s)
+
+    def changes(self, since: datetime, until: datetime, name: str | None = None) -> pd.DataFrame:
+        """Return at, name, before, status, kind, message of verdicts that changed a status, the newest first."""
+        from monitor.history.query import changes_frame
+
+        return changes_frame(self.place.results, since, until, name)
+
+    def uptime(self, days: int = 30) -> float | None:
+        """Return the uptime ratio of all configured checks together, at most five minutes old."""
+        turn = int(time.monotonic() // _UPTIME_KEPT_S)
+        return self._kept.get(("uptime", days), turn, lambda: self._uptime(days))
+
+    def _uptime(self, days: int) -> float | None:
+        until = utc_now()
+        since = until - timedelta(days=days)
+        snapshot = self.now().snapshot
+        rows = tallies(self.seconds(since, until, days * 86400.0), days * 86400.0)
+        known = set(snapshot.checks) if snapshot else set()
+        return sum((t for name, t in rows.items() if name in known), Tally()).uptime_ratio
+
+    def evidence(self, subject: str, lookback_s: float) -> Evidence:
+        """Return what is known of a check, or of an endpoint that was checked by hand, for its diagnosis."""
+        until = utc_now()
+        since = until - timedelta(seconds=lookback_s)
+        own = to_results(self.results(since, until, subject, newest=500))[::-1]
+        bad = (Status.FAIL, Status.WARN, Status.UNKNOWN)
+        others = [r for r in to_results(self.results(since, until, statuses=bad, newest=500)) if r.name != subject]
+        snapshot = self.now().snapshot
+        entry = snapshot.checks.get(subject) if snapshot else None
+        return gather(
+            subject=subject,
+            now=until,
+            results=own,
+            neighbours=others,
+            state=entry.state if entry else None,
+            alerts=[alert for alert in self.alerts() if alert.resource == subject],
+            check=self.check(subject),
+            lookback_s=lookback_s,
+        )
+
+    def known_subjects(self, lookback_s: float) -> list[str]:
+        """Return the names of checks, and of endpoints with results in the time, that a diagnosis can be asked for."""
+        snapshot = self.now().snapshot
+        until = utc_now()
+        frame = self.seconds(until - timedelta(seconds=lookback_s), until, lookback_s)
+        return list(dict.fromkeys([*(snapshot.checks if snapshot else ()), *map(str, frame["name"].unique())]))
+
+
+def tallies(frame: pd.DataFrame, period_s: float) -> dict[str, Tally]:
+    """Return the tally of each check from a frame of `Views.seconds` that has one bucket."""
+    sums: dict[str, dict[Status, float]] = {}
+    for name, status, seconds in zip(frame["name"], frame["status"], frame["seconds"], strict=True):
+        of_name = sums.setdefault(str(name), {})
+        of_name[Status(status)] = of_name.get(Status(status), 0.0) + float(seconds)
+    return {name: tally(seconds, period_s) for name, seconds in sums.items()}
+
+
+def to_results(frame: pd.DataFrame) -> list[Result]:
+    """Return the verdicts of a results frame, in its order."""
+    import orjson
+    import pandas as pd
+
+    found = []
+    for row in frame.to_dict("records"):
+        line: dict[str, Any] = {str(k): None if _is_missing(v, pd) else v for k, v in row.items()}
+        line["at"] = line["at"].isoformat()
+        line["observed"] = orjson.loads(line["observed"]) if line["observed"] else {}
+        line["flags"] = list(line["flags"]) if line["flags"] is not None else []
+        line["code"] = None if line["code"] is None else int(line["code"])
+        found.append(Result.from_json(line))
+    return found
+
+
+def _is_missing(value: Any, pd: Any) -> bool:
+    return value is None or (not hasattr(value, "__len__") and bool(pd.isna(value)))
+
+
+def _events(path: Path) -> list[AlertEvent]:
+    events = []
+    for line in read_lines(path):
+        try:
+            events.append(AlertEvent.from_json(line))
+        except (KeyError, TypeError, ValueError):
+            continue  # the checker has logged it at its start
+    return events
