@@ -1,0 +1,312 @@
+"""The command line: `python -m monitor COMMAND`. Reads through views, acts through commands, decides nothing.
+
+Exit codes: 0 well, 1 something fails (or an alert was not sent), 2 wrong use or an invalid configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor import __version__, commands
+from monitor.checker import Checker
+from monitor.config import CheckBase, Config, ConfigError, Environment, LoadedConfig, Place, load_config
+from monitor.demo.server import serve_forever
+from monitor.model import Outcome, Severity, Status
+from monitor.probes import Setting, run_probe
+from monitor.units import did_you_mean, format_duration, format_ms, parse_duration, seconds_between, utc_now
+from monitor.views import Views
+
+SIGNS = {
+    Status.OK: ("✓", "green"),
+    Status.WARN: ("!", "yellow"),
+    Status.FAIL: ("✕", "red"),
+    Status.UNKNOWN: ("?", None),
+}
+
+
+def main(prog_name: str = "greenwall") -> None:
+    """Run the command line."""
+    cli(prog_name=prog_name)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="greenwall")
+@click.option("--config", type=click.Path(path_type=Path), help="The checks file. [default: checks.yaml]")
+@click.option("--data", type=click.Path(path_type=Path), help="The data folder. [default: data beside the file]")
+@click.option("-v", "--verbose", is_flag=True, help="Log every change of status and every command.")
+@click.pass_context
+def cli(context: click.Context, config: Path | None, data: Path | None, verbose: bool) -> None:
+    """Greenwall watches services, shows them on a wall, tells the right person once, and says why it broke."""
+    context.obj = Place.of(config, data)
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+def _loaded(place: Place) -> LoadedConfig:
+    snapshot = Views(place).now().snapshot
+    base = snapshot.checker.demo_url if snapshot else None
+    try:
+        loaded = load_config(place.config)
+        if not (base and loaded.config.demo):
+            return loaded
+        # A running checker's demo may have had to take another port than the file says.
+        environment = Environment.read(place.config.parent).with_default("MOCKAPP_BASE", base)
+        return load_config(place.config, environment)
+    except ConfigError as error:
+        for line in error.errors:
+            click.secho(line, fg="red", err=True)
+        sys.exit(2)
+
+
+def _who() -> str:
+    try:
+        return f"cli {getpass.getuser()}"
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        return "cli"
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Serve health, metrics and the API on this port too.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address for --port.")
+@click.pass_obj
+def run(place: Place, port: int | None, host: str) -> None:
+    """Check on schedule until told to stop, without the pages."""
+    logging.getLogger("monitor").setLevel(logging.INFO)
+    _loaded(place)
+    if port:
+        _serve(place, host, port)
+        return
+    stop = threading.Event()
+    for name in ("SIGTERM", "SIGINT"):
+        signal.signal(getattr(signal, name), lambda *_: stop.set())
+    checker = Checker(place.config, place.data)
+    checker.start()
+    click.echo(f"Checking what {place.config} says; results go to {place.data}. Ctrl-C ends it.")
+    while not stop.wait(1.0):
+        pass
+    checker.stop()
+
+
+def _serve(place: Place, host: str, port: int) -> None:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+
+    from monitor.web import Operator, SecurityHeaders, make_routes, running
+
+    app = Starlette(
+        routes=make_routes(Views(place), Operator()),
+        lifespan=lambda _app: running(place),
+        middleware=[Middleware(SecurityHeaders)],
+    )
+    click.echo(f"Checking what {place.config} says; http://{host}:{port}/healthz answers. Ctrl-C ends it.")
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+@cli.command()
+@click.argument("names", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def check(place: Place, names: tuple[str, ...], as_json: bool) -> None:
+    """Probe all checks (or NAMES) once, now, and print what is seen. Exit code 1 if any fails. Stores nothing."""
+    loaded = _loaded(place)
+    chosen = [_check_named(loaded, name) for name in names] or [c for c in loaded.checks.values() if c.enabled]
+    setting = Setting(loaded.folder, loaded.config.general.timezone)
+    redact = loaded.environment.redactor()
+    with ThreadPoolExecutor(min(loaded.config.general.workers, max(len(chosen), 1))) as pool:
+        outcomes = list(pool.map(lambda one: run_probe(one, setting), chosen))
+    rows = list(zip(chosen, outcomes, strict=True))
+    if as_json:
+        click.echo(json.dumps([_outcome_row(one, seen, redact) for one, seen in rows], indent=2, ensure_ascii=False))
+    else:
+        for one, seen in rows:
+            _print_line(one.name, seen.status, redact(seen.message), seen.latency_ms)
+        if not rows:
+            click.echo(f"{place.config.name} has no checks yet; README shows how to write the first one.")
+    sys.exit(1 if any(seen.status is Status.FAIL for seen in outcomes) else 0)
+
+
+def _check_named(loaded: LoadedConfig, name: str) -> CheckBase:
+    if name not in loaded.checks:
+        raise click.UsageError(f"no check is called {name!r}{did_you_mean(name, loaded.checks)}")
+    return loaded.checks[name]
+
+
+def _outcome_row(one: CheckBase, seen: Outcome, redact: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "status": seen.status.value,
+        "kind": seen.kind.value if seen.kind else None,
+        "message": redact(seen.message),
+        "latency_ms": seen.latency_ms,
+        "code": seen.code,
+    }
+
+
+def _print_line(name: str, status: Status, message: str, latency_ms: float | None) -> None:
+    sign, colour = SIGNS[status]
+    click.echo(
+        click.style(f"{sign} {status.value:<7}", fg=colour) + f" {name:<28} {format_ms(latency_ms):>8}  {message}"
+    )
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print state.json.")
+@click.pass_obj
+def status(place: Place, as_json: bool) -> None:
+    """Print what the running checker knows. Exit code 1 if a check fails or nobody looks."""
+    now = Views(place).now()
+    if now.snapshot is None:
+        raise click.ClickException(f"{now.trouble}; start one with `streamlit run app.py` or `python -m monitor run`")
+    if as_json:
+        click.echo(place.state.read_text("utf-8"), nl=False)
+    else:
+        for entry in sorted(now.snapshot.checks.values(), key=lambda e: e.state.status.badness):
+            since = format_duration(seconds_between(entry.state.since, utc_now()))
+            flags = f" [{', '.join(entry.flag_names())}]" if entry.state.flags else ""
+            _print_line(
+                entry.name, entry.state.status, f"{entry.state.message} (for {since}){flags}", entry.state.latency_ms
+            )
+        for notice in now.snapshot.notices:
+            click.secho(f"{notice.level}: {notice.text}", fg="red")
+        for line in (line for notice in now.snapshot.notices for line in notice.more):
+            click.echo(f"  {line}")
+    if now.is_old:
+        click.secho(f"STALE: the checker's last heartbeat is {format_duration(now.age_s or 0)} old", fg="red", err=True)
+    failing = any(e.state.status is Status.FAIL for e in now.snapshot.checks.values())
+    sys.exit(1 if failing or now.is_old else 0)
+
+
+@cli.command()
+@click.pass_obj
+def validate(place: Place) -> None:
+    """Say whether the checks file holds, or everything that is wrong with it. Exit code 2 if it does not."""
+    loaded = _loaded(place)
+    click.echo(f"{place.config.name} holds: {len(loaded.checks)} checks.")
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of the checks file, so that editors complete and check it."""
+    document = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema(by_alias=True)}
+    click.echo(json.dumps(document, indent=2))
+
+
+@cli.command()
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.pass_obj
+def demo(place: Place, port: int, host: str) -> None:
+    """Run the demo service alone: something to watch and to break."""
+    click.echo(f"The demo service's control panel is at http://{host}:{port}/. Ctrl-C ends it.")
+    try:
+        serve_forever(host, port, place.config.parent / ".last_job_id")
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--lookback", default="1h", show_default=True, help="How far back to look, such as 30m or 6h.")
+@click.option("--evidence", "show_evidence", is_flag=True, help="Print the evidence too.")
+@click.pass_obj
+def diagnose(place: Place, name: str, lookback: str, show_evidence: bool) -> None:
+    """Explain why check NAME fails, with evidence: by a model where one is configured, else by rules."""
+    from monitor.diagnosis import diagnose as explain
+
+    loaded = _loaded(place)
+    try:
+        lookback_s = parse_duration(lookback)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--lookback") from error
+    views = Views(place)
+    known = views.known_subjects(lookback_s)
+    if name not in known and name not in loaded.checks:
+        raise click.UsageError(f"no check is called {name!r}{did_you_mean(name, [*loaded.checks, *known])}")
+    evidence = views.evidence(name, lookback_s)
+    if show_evidence:
+        click.echo(evidence.as_text(loaded.environment.redactor()) + "\n")
+    for piece in explain(evidence, loaded.config.diagnosis, loaded.environment, threading.Event()):
+        click.echo(piece.text, nl=False)
+    click.echo()
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--severity", default="P3", show_default=True, help="P1 to P4, or critical, high, medium, low.")
+@click.option("--message", required=True, help="What to say.")
+@click.option("--channel", "channels", multiple=True, help="A channel's name; may be given more than once.")
+@click.pass_obj
+def alert(place: Place, name: str, severity: str, message: str, channels: tuple[str, ...]) -> None:
+    """Send an alert about NAME by hand, and print each channel's receipt. Exit code 1 if none took it."""
+    from monitor.web.monitor_commands import wait_for_receipts
+
+    try:
+        level = Severity.parse(severity)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--severity") from error
+    with _checker_for_a_moment(place):
+        identifier = commands.send_alert(place, name, level, message, channels, _who())
+        applied = commands.outcome(place, identifier, timeout_s=10.0)
+        if applied is None:
+            raise click.ClickException("no checker took the alert in time; it waits in the inbox for the next one")
+        if not applied.ok or applied.alert is None:
+            raise click.UsageError(applied.detail)
+        receipts = wait_for_receipts(Views(place), applied.alert)
+    for receipt in receipts:
+        click.echo(f"{receipt['channel']}: {receipt['status']}{': ' + receipt['detail'] if receipt['detail'] else ''}")
+    sys.exit(0 if any(receipt["status"] == "sent" for receipt in receipts) else 1)
+
+
+@contextlib.contextmanager
+def _checker_for_a_moment(place: Place) -> Iterator[None]:
+    """Carry out commands here while no checker runs; a running one does it otherwise."""
+    if not Views(place).now().is_old:
+        yield
+        return
+    _loaded(place)
+    checker = Checker(place.config, place.data, start_demo=False, deliver_only=True)
+    checker.start()
+    checker.ready.wait(10.0)
+    try:
+        yield
+    finally:
+        checker.stop()
+
+
+@cli.command()
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First UTC day. [default: the last 24 hours]")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last UTC day. [default: now]")
+@click.option("--service", "services", multiple=True, help="Only this check; may be given more than once.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def report(
+    place: Place, start: datetime | None, end: datetime | None, services: tuple[str, ...], as_json: bool
+) -> None:
+    """Print how long each service was up, what happened, and what stands out."""
+    from monitor.web.bodies import StatusReportBody
+    from monitor.web.monitor_commands import NotFound, status_report
+
+    body = StatusReportBody(
+        start_date=start.date() if start else None,
+        end_date=end.date() if end else None,
+        services=list(services) or None,
+    )
+    try:
+        made = status_report(Views(place), body)
+    except NotFound as error:
+        raise click.UsageError(str(error)) from error
+    click.echo(json.dumps(made.to_json(), indent=2) if as_json else made.to_text())
