@@ -1,0 +1,50 @@
+"""How the pages say things: the same signs, words and colours everywhere, never by colour alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from monitor.alerts import AlertStatus
+from monitor.model import Flag, Severity, Status
+from monitor.units import format_duration, seconds_between, utc_now
+
+SIGNS = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
+_COLOURS = {Status.OK: "green", Status.WARN: "orange", Status.FAIL: "red", Status.UNKNOWN: "gray"}
+_ALERT_COLOURS = {AlertStatus.ACTIVE: "red", AlertStatus.ACKNOWLEDGED: "orange", AlertStatus.RESOLVED: "green"}
+_FLAG_SIGNS = {Flag.PAUSED: "⏸", Flag.MAINTENANCE: "⏸", Flag.CONFIRMING: "…", Flag.ACKNOWLEDGED: "☑"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:@&])")
+
+
+def md(text: str) -> str:
+    """Return untrusted text so that Markdown shows it as it is: no links, images, HTML, maths or colours."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def status_badge(status: Status) -> str:
+    """Return the chip of a status, as Markdown."""
+    return f":{_COLOURS[status]}-badge[{SIGNS[status]} {status.value}]"
+
+
+def alert_badge(status: AlertStatus) -> str:
+    return f":{_ALERT_COLOURS[status]}-badge[{status.value}]"
+
+
+def severity_badge(severity: Severity) -> str:
+    return f":gray-badge[{severity.value} {severity.word}]"
+
+
+def flag_badges(flags: Iterable[Flag]) -> str:
+    return " ".join(f":blue-badge[{_FLAG_SIGNS.get(flag, '')} {flag.value}]" for flag in sorted(flags))
+
+
+def ago(at: datetime) -> str:
+    """Return how long ago that was: `12 m ago`."""
+    return f"{format_duration(max(seconds_between(at, utc_now()), 0))} ago"
+
+
+def local(at: datetime, timezone: str) -> str:
+    """Return the time in the zone, named: `2026-11-21 19:33:07 IST`."""
+    return f"{at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S %Z}"

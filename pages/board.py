@@ -1,0 +1,10 @@
+"""Board: everything at once. The component reads `/api/board` itself; `?wall=1` is for the screen on the wall."""
+
+import streamlit as st
+
+from monitor.ui.board_component import show_board
+
+is_wall = st.query_params.get("wall") == "1"
+show_board(wall=is_wall)
+if not is_wall:
+    st.caption("[Open the wall](/?wall=1) — the same board without anything around it, for a big screen.")

@@ -1,0 +1,74 @@
+"""Uptime: how much of the time each check was up, and how fast it answered, over 24 hours, 7 or 30 days."""
+
+from datetime import timedelta
+
+import pandas as pd
+import streamlit as st
+
+from monitor import charts
+from monitor.ledger import ACCOUNTING, Tally
+from monitor.reports import percent
+from monitor.ui import cached, frame
+from monitor.units import format_duration, format_ms, utc_now
+from monitor.views import tallies
+
+# Span in seconds, and the bucket that makes about 50 bars of it.
+SPANS = {"24 h": (86400.0, 1800.0), "7 days": (7 * 86400.0, 4 * 3600.0), "30 days": (30 * 86400.0, 12 * 3600.0)}
+CHARTED = 40
+
+
+def table_of(rows: dict[str, Tally], period_s: float, seconds: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a check: uptime, seconds by what was known, latency."""
+    latency = seconds.groupby("name").agg(p50=("p50_ms", "median"), p95=("p95_ms", "max"))
+    return pd.DataFrame(
+        {
+            "check": name,
+            "uptime": percent(one.uptime_ratio),
+            "down": format_duration(one.down_s),
+            "degraded": format_duration(one.degraded_s),
+            "watched": f"{one.watched_s / period_s:.1%}",
+            "median": format_ms(None if pd.isna(latency["p50"].get(name)) else latency["p50"][name]),
+            "p95": format_ms(None if pd.isna(latency["p95"].get(name)) else latency["p95"][name]),
+        }
+        for name, one in rows.items()
+    )
+
+
+snapshot = frame.open_page("Uptime")
+span = st.segmented_control("Span", list(SPANS), default="24 h", required=True, label_visibility="collapsed")
+period_s, bucket_s = SPANS[span]
+zone, colours = snapshot.checker.timezone, cached.palette()
+# Buckets end on a minute, so that viewers share one answer.
+until = utc_now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+since = until - timedelta(seconds=period_s)
+seconds = cached.seconds(since, until, bucket_s)
+seconds = seconds[seconds["name"].isin(list(snapshot.checks))]
+if seconds.empty:
+    st.info("Nothing was watched in this time yet.", icon=":material/hourglass_empty:")
+    st.stop()
+rows = tallies(seconds, period_s)
+rows = {name: rows[name] for name in snapshot.checks if name in rows}
+together = sum(rows.values(), Tally())
+columns = st.columns(4)
+columns[0].metric("Up while watched", percent(together.uptime_ratio), border=True)
+columns[1].metric("Down, all checks", format_duration(together.down_s), border=True)
+columns[2].metric("Degraded", format_duration(together.degraded_s), border=True)
+columns[3].metric("Watched", f"{together.watched_s / max(together.period_s, 1):.1%}", border=True)
+names = list(rows)[:CHARTED]
+drawn = seconds[seconds["name"].isin(names)]
+shares = charts.bucket_shares(drawn, names, since, until, bucket_s, zone)
+clock = (pd.Timestamp(since).tz_convert(zone).tz_localize(None), pd.Timestamp(until).tz_convert(zone).tz_localize(None))
+st.altair_chart(charts.uptime_bars(shares, names, clock, colours), width="stretch", key="bars")
+if len(rows) > CHARTED:
+    st.caption(f"The first {CHARTED} of {len(rows)} checks are drawn; the table has all.")
+st.caption(
+    f"{ACCOUNTING}. Times in {zone}. A failure is drawn at least an eighth of its cell wide; grey was not watched."
+)
+st.dataframe(table_of(rows, period_s, seconds), hide_index=True)
+timed = [name for name in rows if seconds.loc[seconds["name"] == name, "p50_ms"].notna().any()]
+if timed:
+    st.subheader("Latency", anchor=False)
+    name = st.selectbox("Check", timed, label_visibility="collapsed")
+    one = seconds[seconds["name"] == name]
+    st.altair_chart(charts.latency_bands(one, zone, bucket_s, colours), width="stretch", key="latency")
+    st.caption("Line: median. Band: up to the 95th percentile. A break is time that nobody watched.")
