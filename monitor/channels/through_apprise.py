@@ -30,6 +30,7 @@ _CANNOT_CLOSE = frozenset(
     {"betterstack", "firehydrant", "goalerts", "ilert", "incidentio", "jira"}
     | {"opsgenie", "pagertree", "signl4", "splunk", "squadcast"}
 )
+_NOTIFY_TYPES = {Severity.P1: "failure", Severity.P2: "failure", Severity.P3: "warning", Severity.P4: "info"}
 _TITLE_MAX = 250
 _PASSING = (408, 425, 429)
 _CODE = re.compile(r"error=(\d{3})\b")
@@ -107,7 +108,7 @@ def to_teams(body: str) -> str:
 
 
 def _link(line: str) -> str:
-    found = re.fullmatch(r"(Details|Runbook): (https?://[^\s\\<>]+)", line)
+    found = re.fullmatch(r"(Details|Runbook): (https?://[^\s\\<>…]+)", line)
     return f"[{found[1]}]({quote(found[2], safe=_URL_SAFE)})" if found else ""
 
 
@@ -128,11 +129,7 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _notify_type(message: Message) -> str:
-    if message.is_end:
-        return "success"
-    return {Severity.P1: "failure", Severity.P2: "failure", Severity.P3: "warning", Severity.P4: "info"}[
-        message.severity
-    ]
+    return "success" if message.is_end else _NOTIFY_TYPES[message.severity]
 
 
 def _limit(service: Any) -> int:

@@ -1,8 +1,8 @@
 """What is being watched: every check with its state, and the probe of it that is on its way.
 
-start ──▶ probe in the pool ──▶ OK, WARN, UNKNOWN ─────────────────────────▶ verdict
-                ▲                    │ FAIL, and the last verdict was none
-                └── retry_backoff_s ─┘ (confirming; no worker waits) ── retries used up ──▶ verdict
+    start ──▶ probe in the pool ──▶ no worse than the last verdict, or UNKNOWN ──▶ verdict
+                    ▲                    │ worse: FAIL or WARN
+                    └── retry_backoff_s ─┘ (confirming; no worker waits) ── retries used up ──▶ verdict
 """
 
 from __future__ import annotations
