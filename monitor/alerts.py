@@ -22,6 +22,9 @@ from monitor.model import Category, Event, Json, Kind, Severity, Status
 from monitor.state import CheckState
 from monitor.units import from_rfc3339, to_rfc3339
 
+CHECKER = "checker"
+CONFIGURATION = "configuration"
+
 
 class AlertStatus(StrEnum):
     ACTIVE = "ACTIVE"
@@ -50,7 +53,7 @@ class AlertEvent:
     at: datetime
     what: What
     alert: str
-    by: str = "checker"
+    by: str = CHECKER
     note: str = ""
     data: Mapping[str, Json] = field(default_factory=dict)
 
@@ -102,7 +105,7 @@ class Alert:
     category: Category
     kind: Kind | None
     opened_at: datetime
-    by: str = "checker"
+    by: str = CHECKER
     runbook: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
@@ -155,7 +158,8 @@ class AlertBook:
         """Fold one event in; return the alert it belongs to, or None when nobody knows that alert."""
         if event.what is What.OPENED:
             alert = _opened(event)
-            self._latest[alert.resource] = alert.id
+            if alert.source == "check":
+                self._latest[alert.resource] = alert.id
         else:
             known = self._alerts.get(event.alert)
             if known is None:
@@ -174,7 +178,7 @@ class AlertBook:
         return [alert for alert in self._alerts.values() if alert.is_open]
 
     def latest(self, resource: str) -> Alert | None:
-        """Return the alert that was opened last for this check, open or not."""
+        """Return the alert that this check opened last, open or not; those sent by hand are not the check's."""
         return self._alerts.get(self._latest.get(resource, ""))
 
     def outbox(self) -> list[Notification]:
@@ -256,7 +260,9 @@ def _on_fail(
 ) -> Decision:
     if latest and latest.source == "check" and latest.is_open:
         return Decision(f"alert {latest.id} is open already")
-    if latest and latest.source == "check" and latest.opened_at >= state.since:
+    # By hand only: what Greenwall itself resolved is over, also when the clock was set back since.
+    by_hand = latest is not None and latest.resolved_by not in (CHECKER, CONFIGURATION)
+    if latest and latest.source == "check" and by_hand and latest.opened_at >= state.since:
         return Decision(f"this outage had alert {latest.id}, resolved by {latest.resolved_by}")
     identifier = alert_id(check.name, now)
     event = Event.DEADLINE_MISS if state.kind is Kind.DEADLINE else Event.FIRST_FAIL
@@ -293,7 +299,7 @@ def _on_recovery(check: CheckBase, state: CheckState, alert: Alert, now: datetim
 def on_removed(alert: Alert, now: datetime) -> Decision:
     """Return the end of an alert whose check is no longer in the configuration: who was told is told."""
     note = "the check was removed from the configuration"
-    resolved = AlertEvent(now, What.RESOLVED, alert.id, note=note)
+    resolved = AlertEvent(now, What.RESOLVED, alert.id, by=CONFIGURATION, note=note)
     return Decision(note, (resolved, *_queue(alert.id, Event.RECOVERED, alert.told, now)))
 
 

@@ -60,9 +60,12 @@ def _of_checker(snapshot: Snapshot) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "greenwall_checker_start_timestamp_seconds", "Start of the checker.", checker.started_at.timestamp()
     )
-    yield GaugeMetricFamily(
-        "greenwall_checker_lag_seconds", "Worst lateness of a probe's start in the last minute.", checker.lag_s
+    late = GaugeMetricFamily(
+        "greenwall_checker_lateness_seconds", "How late probes began in the last minute.", labels=["of"]
     )
+    for of, late_s in zip(("median", "p99", "worst"), checker.lateness_s, strict=True):
+        late.add_metric([of], late_s)
+    yield late
     yield GaugeMetricFamily("greenwall_checker_probes_in_flight", "Probes running or waiting.", checker.in_flight)
     yield CounterMetricFamily("greenwall_checker_verdicts", "Verdicts since the start.", checker.results)
     valid = not any("is invalid" in notice.text for notice in snapshot.notices)

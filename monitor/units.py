@@ -40,7 +40,7 @@ def format_duration(seconds: float) -> str:
     """Return the two largest units, as people say it: `3 m`, `2 h 5 m`, `4 d 3 h`, `850 ms`."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
-    if 0 < seconds < 1:
+    if 0 < seconds < 0.9995:
         return f"{round(seconds * 1000)} ms"
     left = round(seconds)
     parts: list[str] = []
@@ -59,7 +59,7 @@ def format_ms(latency_ms: float | None) -> str:
         return "–"
     if latency_ms < 1:
         return f"{latency_ms:.1f} ms"
-    return f"{latency_ms:.0f} ms" if latency_ms < 1000 else f"{latency_ms / 1000:.2f} s"
+    return f"{latency_ms:.0f} ms" if latency_ms < 999.5 else f"{latency_ms / 1000:.2f} s"
 
 
 def to_rfc3339(at: datetime) -> str:
@@ -74,7 +74,10 @@ def from_rfc3339(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"expected a time with an offset such as 2026-11-21T14:03:07Z, got {text!r}")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"expected a time within the years 1 to 9999 in UTC, got {text!r}") from error
 
 
 def utc_now() -> datetime:

@@ -163,7 +163,7 @@ class Views:
         own = to_results(self.results(since, until, subject, newest=500))[::-1]
         bad = (Status.FAIL, Status.WARN, Status.UNKNOWN)
         others = [r for r in to_results(self.results(since, until, statuses=bad, newest=500)) if r.name != subject]
-        snapshot = self.now().snapshot
+        snapshot, loaded = self.now().snapshot, self.config()
         entry = snapshot.checks.get(subject) if snapshot else None
         return gather(
             subject=subject,
@@ -174,6 +174,8 @@ class Views:
             alerts=[alert for alert in self.alerts() if alert.resource == subject],
             check=self.check(subject),
             lookback_s=lookback_s,
+            checks=loaded.checks if loaded else {},
+            states={name: one.state for name, one in snapshot.checks.items()} if snapshot else {},
         )
 
     def known_subjects(self, lookback_s: float) -> list[str]:

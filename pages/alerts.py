@@ -110,10 +110,10 @@ def send_by_hand(snapshot: Snapshot) -> None:
         send(service, severity, message, chosen)
     if st.session_state.get("manual_alert"):
         show_receipts(st.session_state["manual_alert"])
-    missing = [f"- **{c.name}** needs `{'`, `'.join(c.missing)}`" for c in snapshot.channels if not c.configured]
-    if missing:
-        with st.expander(f"{len(missing)} channels are not configured"):
-            st.markdown("\n".join(missing) + "\n\nSet them in the environment or in `.env`, and save `checks.yaml`.")
+    unconfigured = [f"- **{words.md(c.name)}**: {words.md(c.problem)}" for c in snapshot.channels if not c.configured]
+    if unconfigured:
+        with st.expander(f"{len(unconfigured)} channels are not configured"):
+            st.markdown("\n".join(unconfigured) + "\n\n`.env` beside `checks.yaml` is read again when it is saved.")
 
 
 def send(service: str | None, severity: Severity, message: str, chosen: list[str]) -> None:

@@ -53,6 +53,8 @@ from monitor.units import to_rfc3339, utc_now
 log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
+# A change of status is published this soon after the last publication, not each by itself.
+SOON_S = 0.2
 TICK_S = 0.2
 LOCK_RETRY_S = 2.0
 COMPACT_EVERY_S = 600.0
@@ -154,7 +156,7 @@ class Leader:
                 self._timetable.run_due()
                 self._take_commands()
                 self._commit()
-                if self._urgent or time.monotonic() >= self._next_beat:
+                if time.monotonic() >= (self._next_beat - BEAT_S + SOON_S if self._urgent else self._next_beat):
                     self._beat()
         finally:
             self._end()
@@ -249,8 +251,15 @@ class Leader:
             self._watch.flag(check.name, Flag.ACKNOWLEDGED, False)
         if change:
             self._urgent = True
-            log.info(
-                "%s: %s -> %s%s", check.name, change.before, change.after, f" ({state.message})" if state.kind else ""
+            # A start is no news: thousands of checks go from unknown to OK.
+            level = logging.DEBUG if state.ticks == "O" else logging.INFO
+            log.log(
+                level,
+                "%s: %s -> %s%s",
+                check.name,
+                change.before,
+                change.after,
+                f" ({state.message})" if state.kind else "",
             )
 
     def _rerun(self, name: str) -> None:
@@ -318,7 +327,7 @@ class Leader:
             alerts=tuple(OpenAlert.of(alert) for alert in self._desk.book.open()),
             notices=(*self._notices.values(), *self._fault_notice()),
             applied=tuple(self._applied),
-            channels=tuple(ChannelInfo(c.name, c.type, c.missing) for c in self._desk.outbox.channels.values()),
+            channels=tuple(ChannelInfo(c.name, c.type, c.problem) for c in self._desk.outbox.channels.values()),
         )
         fragments = (self._fragments[name] for name in self._watch.watched)
         try:
@@ -335,7 +344,7 @@ class Leader:
             heartbeat_at=now,
             config_digest=self._loaded.digest,
             timezone=self._loaded.config.general.timezone,
-            lag_s=self._watch.lag_s(),
+            lateness_s=self._watch.lateness(),
             in_flight=self._watch.in_flight,
             results=self._watch.results,
             demo_url=self._demo.base_url if self._demo else None,

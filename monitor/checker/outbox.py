@@ -98,4 +98,4 @@ class Outbox:
 def _unusable(name: str, channel: Channel | None) -> str:
     if channel is None:
         return f"channel {name!r} is no longer configured"
-    return f"unconfigured: set {', '.join(channel.missing)}"
+    return f"unconfigured: {channel.problem}"

@@ -18,6 +18,8 @@ import schedule
 SLOT_S = 0.1
 # Starts are this far apart when there is room: a handful of checks begins at once, a thousand over their interval.
 SPREAD_S = 0.05
+# The first round is over before the first interval is: the rest of it is for loading and for being late.
+FIRST_ROUND = 0.8
 _STEP_S = 0.5
 
 
@@ -41,7 +43,7 @@ def spread(every_s: Mapping[str, float]) -> dict[str, float]:
     for name, interval in every_s.items():
         index = seen.get(interval, 0)
         seen[interval] = index + 1
-        offsets[name] = index * min(interval / counts[interval], SPREAD_S)
+        offsets[name] = index * min(FIRST_ROUND * interval / counts[interval], SPREAD_S)
     return offsets
 
 

@@ -1,8 +1,8 @@
 """What is being watched: every check with its state, and the probe of it that is on its way.
 
-    start ──▶ probe in the pool ──▶ no worse than the last verdict, or UNKNOWN ──▶ verdict
-                    ▲                    │ worse: FAIL or WARN
-                    └── retry_backoff_s ─┘ (confirming; no worker waits) ── retries used up ──▶ verdict
+start ──▶ probe in the pool ──▶ no worse than the last verdict, or UNKNOWN ──▶ verdict
+                ▲                    │ worse: FAIL or WARN
+                └── retry_backoff_s ─┘ (confirming; no worker waits) ── retries used up ──▶ verdict
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from monitor.probes import Setting, run_probe
 from monitor.state import CheckState, Transition, advance, covered_s, unchecked
 from monitor.units import after, utc_now
 
+_LATENESS_KEPT = 5_000
 OnVerdict = Callable[[CheckBase, CheckState, Result, Transition | None], None]
 
 
@@ -67,7 +68,7 @@ class Watch:
         self.in_flight = 0
         self.results = 0
         self.overruns = 0
-        self.lateness: deque[tuple[float, float]] = deque(maxlen=20_000)
+        self._lateness: deque[tuple[float, float]] = deque(maxlen=_LATENESS_KEPT)
 
     def configure(
         self, checks: Mapping[str, CheckBase], setting: Setting, redact: Callable[[Outcome], Outcome]
@@ -111,10 +112,13 @@ class Watch:
         watched.state = watched.state.flagged(flag, on)
         self.dirty.add(name)
 
-    def lag_s(self, last_s: float = 60.0) -> float:
-        """Return the worst lateness of a probe's start in the last `last_s` seconds."""
+    def lateness(self, last_s: float = 60.0) -> tuple[float, float, float]:
+        """Return how late probes began in the last `last_s` seconds: median, 99th percentile, worst. Seconds."""
         since = time.monotonic() - last_s
-        return max((late for at, late in self.lateness if at >= since), default=0.0)
+        while self._lateness and self._lateness[0][0] < since:
+            self._lateness.popleft()
+        late = sorted(late_s for _, late_s in self._lateness)
+        return (late[len(late) // 2], late[len(late) * 99 // 100], late[-1]) if late else (0.0, 0.0, 0.0)
 
     def _probe(self, watched: Watched, planned: float) -> None:
         assert self._setting is not None, "configure() comes before start()"
@@ -128,7 +132,7 @@ class Watch:
         if future.cancelled() or self.watched.get(watched.check.name) is not watched:
             return
         began, outcome = future.result()
-        self.lateness.append((began, max(began - planned, 0.0)))
+        self._lateness.append((began, max(began - planned, 0.0)))
         if self._must_confirm(watched, outcome):
             watched.state = watched.state.flagged(Flag.CONFIRMING, True)
             self.dirty.add(watched.check.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from monitor.config.yamlfile import Path as KeyPath
 from monitor.units import did_you_mean
 
 _SHARED = ("every", "timeout", "retries", "retry_backoff_s", "severity", "notify_on", "channels")
+Redact = Callable[[str], str]
 BUILT_IN_CHANNELS = ("console", "email", "telegram", "slack", "discord", "teams", "webhook")
 
 
@@ -76,11 +77,12 @@ def parse_config(text: str, path: Path, environment: Environment) -> LoadedConfi
         raise ConfigError([f"{path.name}:1: expected keys such as checks:, got {_shape(document.value)}"])
     environment = _with_demo(document.value, environment)
     values = _expand(document.value, (), document, environment, problems)
-    problems += _duplicate_names(values, document)
-    config = _validate(values, document, problems)
+    redact = environment.redactor()
+    problems += _duplicate_names(values, document, redact)
+    config = _validate(values, document, problems, redact)
     if config is not None:
         config = _with_defaults(config)
-        problems += _unknown_channels(config, document)
+        problems += _unknown_channels(config, document, redact)
     if problems or config is None:
         raise ConfigError(_as_lines(path, problems))
     return LoadedConfig(config, environment, hashlib.sha256(text.encode()).hexdigest()[:12], path)
@@ -129,7 +131,7 @@ def _owner(path: KeyPath, root: Any) -> str:
     return f"{inner}: " if inner else ""
 
 
-def _duplicate_names(values: dict[str, Any], document: Document) -> Iterator[Problem]:
+def _duplicate_names(values: dict[str, Any], document: Document, redact: Redact) -> Iterator[Problem]:
     for block in ("checks", "channels"):
         first: dict[str, int] = {}
         items = values.get(block)
@@ -139,33 +141,43 @@ def _duplicate_names(values: dict[str, Any], document: Document) -> Iterator[Pro
                 continue
             line = document.line_of((block, index, "name"))
             if name in first:
-                text = f"{block[:-1]} {name!r}: name stands twice, first on line {first[name]}; names are unique"
-                yield Problem(line, text)
+                what = f"name stands twice, first on line {first[name]}; names are unique"
+                yield Problem(line, f"{block[:-1]} {redact(name)!r}: {what}")
+            if block == "channels" and name == "console":
+                yield Problem(line, "channel 'console': it always exists and cannot be replaced; choose another name")
             first.setdefault(name, line)
 
 
-def _validate(values: dict[str, Any], document: Document, problems: list[Problem]) -> Config | None:
+def _validate(values: dict[str, Any], document: Document, problems: list[Problem], redact: Redact) -> Config | None:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         unset = {problem.line for problem in problems if "environment variable" in problem.text}
         for detail in error.errors(include_url=False):
-            problem = _explain(detail, document)
+            problem = _explain(detail, document, redact)
             # A URL that still holds {NAME} is wrong only because the variable is missing: said once.
             if problem.line not in unset:
                 problems.append(problem)
         return None
 
 
-def _explain(detail: ErrorDetails, document: Document) -> Problem:
+def _explain(detail: ErrorDetails, document: Document, redact: Redact) -> Problem:
     path = _file_path(detail["loc"], document)
     owner, inner = _owner((*path, ""), document.value), path[2:]
     if not owner.startswith(("check ", "channel ")):
         owner, inner = "", path
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] in ("extra_forbidden", "missing"):
         inner = inner[:-1]
     where = ".".join(str(part) for part in inner)
-    return Problem(document.line_of(path), owner + (f"{where}: " if where else "") + _sentence(detail))
+    sentence = _redacted(_sentence(detail), detail["input"], redact)
+    return Problem(document.line_of(path), owner + (f"{where}: " if where else "") + sentence)
+
+
+def _redacted(sentence: str, value: object, redact: Redact) -> str:
+    if isinstance(value, str):
+        # `got …` spells a secret with a quote or a line break in it otherwise than it is.
+        sentence = sentence.replace(repr(value), repr(redact(value)))
+    return redact(sentence)
 
 
 def _sentence(detail: ErrorDetails) -> str:
@@ -198,6 +210,7 @@ def _standard(detail: ErrorDetails) -> str:
         "bool_type": "true or false",
         "model_type": "a block of keys",
         "model_attributes_type": "a block of keys",
+        "invalid_key": "a text (put it in quotes)",
     }
     return "expected " + known.get(detail["type"], detail["msg"].removeprefix("Input should be "))
 
@@ -210,6 +223,8 @@ def _file_path(loc: tuple[int | str, ...], document: Document) -> KeyPath:
     """Return the error's place as the file has it: without the tags that pydantic adds for unions."""
     path: KeyPath = ()
     for position, part in enumerate(loc):
+        if position == 2 and loc[0] == "checks" and part in CHECK_MODELS:
+            continue
         is_last = position == len(loc) - 1
         if (*path, part) in document.lines or (is_last and not _is_tag(part)):
             path = (*path, part)
@@ -251,7 +266,7 @@ def complete(check: CheckBase, general: General) -> CheckBase:
     return check.model_copy(update={k: v for k, v in shared.items() if k not in check.model_fields_set})
 
 
-def _unknown_channels(config: Config, document: Document) -> Iterator[Problem]:
+def _unknown_channels(config: Config, document: Document, redact: Redact) -> Iterator[Problem]:
     known = [*BUILT_IN_CHANNELS, *(channel.name for channel in config.channels)]
     places: list[tuple[KeyPath, tuple[str, ...]]] = [(("global", "channels"), config.general.channels or ())]
     places += [(("checks", i, "channels"), check.channels or ()) for i, check in enumerate(config.checks)]
@@ -259,4 +274,5 @@ def _unknown_channels(config: Config, document: Document) -> Iterator[Problem]:
         for index, name in enumerate(names):
             if name not in known and (*path, index) in document.lines:
                 text = f"unknown channel {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
-                yield Problem(document.line_of((*path, index)), _owner((*path, ""), document.value) + text)
+                owner = _owner((*path, ""), document.value)
+                yield Problem(document.line_of((*path, index)), owner + redact(text))

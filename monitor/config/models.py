@@ -80,7 +80,9 @@ _SEVERITY_SCHEMA = {
     "enum": ["P1", "P2", "P3", "P4", "critical", "high", "medium", "low"],
 }
 
-Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0), WithJsonSchema(_DURATION_SCHEMA)]
+Duration = Annotated[
+    float, BeforeValidator(_duration), Field(gt=0, allow_inf_nan=False), WithJsonSchema(_DURATION_SCHEMA)
+]
 Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
 Percent = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=100)]

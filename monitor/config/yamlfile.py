@@ -71,7 +71,9 @@ def read_yaml(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         document.problems.append(Problem(line, f"not readable as YAML: {error.problem or error.context}"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except RecursionError:
+        document.problems.append(Problem(1, "not readable as YAML: nested too deep, or an alias that contains itself"))
+    except (yaml.YAMLError, ValueError) as error:
         document.problems.append(Problem(1, f"not readable as YAML: {str(error).splitlines()[0]}"))
     finally:
         loader.dispose()

@@ -3,8 +3,9 @@
     2026-11-21T14.jsonl     the hour being written
     2026-11-21T13.jsonl ──▶ 2026-11-21T13.parquet          24 of them ──▶ 2026-11-20.parquet
 
-A result is 109 bytes as JSON and 3 as Parquet. The new file is complete before the old one goes, and readers that
-see both for a moment take the Parquet one.
+A result is 109 bytes as JSON and 3 as Parquet. The new file is complete before the old ones go, and readers that
+see both for a moment take the new one. After a kill in that moment the old ones are merged again: rows that are
+there already are not added twice.
 """
 
 from __future__ import annotations
@@ -44,14 +45,15 @@ def _merge_days(folder: Path, today: str) -> None:
 
 
 def _merge(sources: list[Path], target: Path) -> None:
-    """Write the rows of all sources to `target`, ordered by check and time, then remove the sources."""
+    """Write the rows of all sources to `target`, each once, ordered by check and time, then remove the sources."""
     part = target.with_suffix(".part")
     if target.exists() and target not in sources:
         sources = [target, *sources]
     with connect() as db:
         rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {source_of([path])}" for path in sources)
-        sql = f'COPY (FROM ({rows}) ORDER BY name, "at") TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)'
-        db.execute(sql)
+        # A damaged line is read as a row without a time or a name.
+        kept = f'SELECT DISTINCT * FROM ({rows}) WHERE "at" IS NOT NULL AND name IS NOT NULL ORDER BY name, "at"'
+        db.execute(f"COPY ({kept}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
     part.replace(target)
     for path in sources:
         if path != target:

@@ -5,6 +5,7 @@ The file name begins with the time, so that commands are applied in the order in
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import uuid
@@ -75,9 +76,10 @@ def waiting(folder: Path) -> Iterator[tuple[Path, Command]]:
             yield path, _parse(path.read_bytes())
         except FileNotFoundError:
             continue
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OSError) as error:
             log.warning("inbox: set %s aside, it is no command: %s", name, error)
-            path.replace(path.with_suffix(".bad"))
+            with contextlib.suppress(OSError):  # who may not rename it either looks at it again the next time
+                path.replace(path.with_suffix(".bad"))
 
 
 def _parse(text: bytes) -> Command:

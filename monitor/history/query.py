@@ -7,6 +7,7 @@ empty frame with the same columns.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ _COLUMNS = {
 }
 
 
+_NAME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d\.jsonl|(T\d\d)?\.parquet)")
 # Quoted: `at` is a word of SQL.
 _SELECT = ", ".join(f'"{column}"' for column in _COLUMNS)
 
@@ -68,16 +70,17 @@ def source_of(paths: Sequence[Path]) -> str:
 
 
 def files_between(folder: Path, since: datetime, until: datetime) -> list[Path]:
-    """Return the files that can hold verdicts of this time; where an hour stands twice, its Parquet."""
+    """Return the files that can hold verdicts of this time.
+
+    Where an hour stands twice, its Parquet; where a whole day is there, none of its hours.
+    """
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("????-??-??*")):
-        if path.suffix not in (".jsonl", ".parquet"):
+        if not _NAME.fullmatch(path.name):
             continue
-        if (
-            _begin(path.stem) <= until
-            and _end(path.stem) >= since
-            and (path.suffix == ".parquet" or path.stem not in found)
-        ):
+        is_within = _begin(path.stem) <= until and _end(path.stem) >= since
+        # Sorted: a day comes before its hours, JSONL before Parquet.
+        if is_within and path.stem[:10] not in found:
             found[path.stem] = path
     return list(found.values())
 

@@ -24,6 +24,9 @@ class ResultLog:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.jsonl"):
+            # Opening one mends the tail that a kill may have torn.
+            JsonlWriter(path).close()
         self._folder = folder
         self._waiting: dict[Path, list[bytes]] = {}
         self._writer: JsonlWriter | None = None

@@ -123,30 +123,38 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
-    """Whether a channel can be used, and which variables are missing when it cannot."""
+    """A channel; `problem` says in one sentence why it is not configured, and is empty when it is."""
 
     name: str
     type: str
-    missing: tuple[str, ...] = ()
+    problem: str = ""
 
     @property
     def configured(self) -> bool:
-        return not self.missing
+        return not self.problem
 
 
 @dataclass(frozen=True, slots=True)
 class CheckerInfo:
-    """Who writes this snapshot, and how it is. `lag_s`: how late probes start, worst of the last minute."""
+    """Who writes this snapshot, and how it is.
+
+    `lateness_s`: how late probes began in the last minute: median, 99th percentile, worst.
+    """
 
     pid: int
     started_at: datetime
     heartbeat_at: datetime
     config_digest: str = ""
     timezone: str = "UTC"
-    lag_s: float = 0.0
+    lateness_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     in_flight: int = 0
     results: int = 0
     demo_url: str | None = None
+
+    @property
+    def lag_s(self) -> float:
+        """The worst lateness of the last minute."""
+        return self.lateness_s[2]
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -156,6 +164,7 @@ class CheckerInfo:
             "config_digest": self.config_digest,
             "timezone": self.timezone,
             "lag_s": round(self.lag_s, 4),
+            "lateness_s": [round(late_s, 4) for late_s in self.lateness_s],
             "in_flight": self.in_flight,
             "results": self.results,
             "demo_url": self.demo_url,
@@ -169,11 +178,16 @@ class CheckerInfo:
             heartbeat_at=from_rfc3339(fields["heartbeat_at"]),
             config_digest=str(fields.get("config_digest") or ""),
             timezone=str(fields.get("timezone") or "UTC"),
-            lag_s=float(fields.get("lag_s") or 0.0),
+            lateness_s=_three(fields.get("lateness_s")),
             in_flight=int(fields.get("in_flight") or 0),
             results=int(fields.get("results") or 0),
             demo_url=fields.get("demo_url"),
         )
+
+
+def _three(value: Any) -> tuple[float, float, float]:
+    median, high, worst = value or (0.0, 0.0, 0.0)
+    return float(median), float(high), float(worst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +240,7 @@ def snapshot_json(snapshot: Snapshot, entries: Iterable[bytes]) -> bytes:
         "alerts": {alert.id: alert.to_json() for alert in snapshot.alerts},
         "notices": [{"level": n.level, "text": n.text, "more": list(n.more)} for n in snapshot.notices],
         "applied": [{"id": a.id, "ok": a.ok, "detail": a.detail, "alert": a.alert} for a in snapshot.applied],
-        "channels": {c.name: {"type": c.type, "missing": list(c.missing)} for c in snapshot.channels},
+        "channels": {c.name: {"type": c.type, "problem": c.problem} for c in snapshot.channels},
     }
     return orjson.dumps(head)[:-1] + b',"checks":{' + b",\n".join(entries) + b"}}\n"
 
@@ -274,7 +288,7 @@ def parse_snapshot(text: bytes) -> Snapshot:
             notices=tuple(Notice(n["level"], n["text"], tuple(n["more"])) for n in fields.get("notices", ())),
             applied=tuple(Applied(a["id"], a["ok"], a["detail"], a["alert"]) for a in fields.get("applied", ())),
             channels=tuple(
-                ChannelInfo(name, c["type"], tuple(c["missing"])) for name, c in fields.get("channels", {}).items()
+                ChannelInfo(name, c["type"], c["problem"]) for name, c in fields.get("channels", {}).items()
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:

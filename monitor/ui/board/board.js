@@ -907,8 +907,9 @@ class BoardView {
     const unit = Math.min(Math.sqrt((innerWidth * innerHeight) / (1920 * 1080)), innerWidth / 1080, innerHeight / 640);
     const u = Math.max(0.5, Math.round(unit * 100) / 100);
     this.root.style.setProperty("--u", `${u}px`);
-    setAttribute(this.root, "data-narrow", innerWidth / u < 1500 ? "" : null);
-    const share = this.board ? 0.41 : 0.62; // of the width: the counts and the clock need the rest
+    const narrow = innerWidth / u < 1500;
+    setAttribute(this.root, "data-narrow", narrow ? "" : null);
+    const share = this.board && !narrow ? 0.41 : 0.56; // of the width: the counts and the clock need the rest
     const letters = this.at("sentence").textContent.length;
     const most = this.board?.trouble.length ? 104 : 136;
     this.root.style.setProperty("--sentence", `${Math.floor(Math.min(most, (innerWidth / u) * share / (letters * 0.6))) * u}px`);
@@ -970,9 +971,10 @@ class BoardView {
     const top = make("div", "card-top", parts.sign, parts.name, parts.flags, parts.severity);
     parts.flags.style.display = "contents";
     const bottom = make("div", "card-foot", make("span", "since", foot.state, foot.since), foot.owner);
-    const node = make("li", "card", makeLink(this.data.check_url, check, top, message, ticks.svg, bottom));
+    const link = makeLink(this.data.check_url, check, top, message, ticks.svg, bottom);
+    const node = make("li", "card", link);
     node.setAttribute("role", "listitem");
-    return { node, ...parts, ...foot, ticks, message, item: null };
+    return { node, link, ...parts, ...foot, ticks, message, item: null };
   }
 
   patchCard(view, check) {
@@ -993,6 +995,7 @@ class BoardView {
     setText(view.state, { FAIL: "failing", SLOW: "slow", WARN: "warning" }[wordOf(check)] + (check.sinceMs === null ? "" : " for "));
     if (view.item && view.item.tone !== check.tone) pulse(view.node);
     view.item = check;
+    view.link.check = check;
     patchSince(view, this.seenAt);
   }
 

@@ -1,0 +1,388 @@
+"""The checker from start to stop, against real sockets on loopback: confirm, alert, remedy, command, reload, follow."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import commands
+from monitor.alerts import AlertBook, AlertEvent, What
+from monitor.checker import Checker
+from monitor.config import ConfigError, Place
+from monitor.history.jsonl import read_lines
+from monitor.history.snapshot import Snapshot, read_snapshot
+from monitor.model import Flag, Severity, Status
+from tests.conftest import eventually
+
+
+class Target:
+    """A service whose answers a test decides. `posts` are the bodies that it was sent."""
+
+    def __init__(self) -> None:
+        self.codes: list[int] = []
+        self.code = 200
+        self.hits = 0
+        self.posts: list[bytes] = []
+        target = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                target.hits += 1
+                self.answer(target.codes.pop(0) if target.codes else target.code)
+
+            def do_POST(self) -> None:
+                target.posts.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+                target.code = 200
+                self.answer(200)
+
+            def answer(self, code: int) -> None:
+                self.send_response(code)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    one = Target()
+    yield one
+    one.close()
+
+
+@pytest.fixture(autouse=True)
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SMTP_HOST", "SLACK_WEBHOOK_URL", "WEBHOOK_URL", "TELEGRAM_BOT_TOKEN", "DISCORD_WEBHOOK_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class House:
+    """A folder with a configuration and the checker that reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.place = Place.of(folder / "checks.yaml", folder / "data")
+        self.checker: Checker | None = None
+
+    def write(self, text: str) -> None:
+        self.place.config.write_text(text, "utf-8")
+
+    def start(self, **more: Any) -> None:
+        self.checker = Checker(self.place.config, self.place.data, **more)
+        self.checker.start()
+        assert self.checker.ready.wait(10)
+
+    def stop(self) -> None:
+        if self.checker:
+            self.checker.stop()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        found = read_snapshot(self.place.state)
+        assert found is not None
+        return found
+
+    def status(self, name: str = "web") -> Status:
+        return self.snapshot.checks[name].state.status
+
+    def events(self) -> list[AlertEvent]:
+        return [AlertEvent.from_json(line) for line in read_lines(self.place.alerts)]
+
+    def results(self) -> list[dict[str, Any]]:
+        return [line for path in sorted(self.place.results.glob("*.jsonl")) for line in read_lines(path)]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    one = House(tmp_path)
+    yield one
+    one.stop()
+
+
+def config(url: str, retries: int = 0, more: str = "", every: str = "200ms") -> str:
+    return f"""
+global: {{every: {every}, retries: {retries}, retry_backoff_s: 0.05, timeout: 2s}}
+checks:
+  - name: web
+    type: http
+    url: "{url}"
+    severity: P2
+{more}"""
+
+
+def test_a_healthy_check_is_ok_and_leaves_result_lines(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.status() is Status.OK and len(house.results()) >= 3, what="three verdicts")
+    line = house.results()[-1]
+    assert list(line)[:4] == ["at", "name", "status", "kind"]
+    assert line["status"] == "OK" and line["code"] == 200 and 0 < line["covers_s"] < 1
+
+
+def test_a_blip_that_the_retries_clear_sends_nothing(house: House, target: Target) -> None:
+    target.codes = [500, 500]
+    house.write(config(target.url, retries=2))
+    house.start()
+    eventually(lambda: len(house.results()) >= 2, what="two verdicts")
+    assert [line["status"] for line in house.results()][:2] == ["OK", "OK"]
+    assert house.results()[0]["attempts"] == 3
+    assert house.events() == []
+
+
+def test_a_confirmed_failure_opens_one_alert_and_its_end_is_told(
+    house: House, target: Target, capfd: pytest.CaptureFixture[str]
+) -> None:
+    target.code = 503
+    house.write(config(target.url, retries=1))
+    house.start()
+    eventually(lambda: house.status() is Status.FAIL and len(house.results()) >= 3, what="three failing verdicts")
+    target.code = 200
+    eventually(lambda: house.status() is Status.OK, what="recovery")
+    eventually(lambda: sum(e.what is What.SENT for e in house.events()) == 2, what="both messages")
+    whats = [event.what for event in house.events()]
+    assert whats.count(What.OPENED) == 1 and whats.count(What.RESOLVED) == 1
+    printed = capfd.readouterr().out
+    assert "ALERT [P2 FAIL] web answers with an error: status is 503" in printed
+    assert "ENDED [P2 OK] web recovered" in printed
+
+
+def test_a_remedy_runs_once_and_the_check_is_looked_at_again(house: House, target: Target) -> None:
+    target.code = 500
+    remedy = f"""
+    on_fail:
+      actions:
+        - type: http_post
+          url: "{target.url}/heal"
+          payload: {{reason: test}}
+"""
+    house.write(config(target.url, more=remedy, every="30s"))
+    house.start()
+    eventually(lambda: target.posts and house.status() is Status.OK, what="healed long before the next turn")
+    assert json.loads(target.posts[0]) == {"reason": "test"}
+    remedies = [event for event in house.events() if event.what is What.REMEDY]
+    assert len(remedies) == 1 and remedies[0].data["ok"] is True
+
+
+def test_a_remedy_rests_during_its_cool_down(house: House, target: Target) -> None:
+    remedy = f"""
+    on_fail:
+      actions: [{{type: http_post, url: "{target.url}/heal", cooldown: 1h}}]
+"""
+    house.write(config(target.url, more=remedy))
+    house.start()
+    for _ in range(2):
+        eventually(lambda: house.status() is Status.OK, what="well")
+        target.code = 500
+        eventually(lambda: house.status() is Status.FAIL or target.code == 200, what="failed or healed")
+        eventually(lambda: house.snapshot.alerts == () or target.code == 500, what="acted")
+        if len(target.posts) == 1 and target.code == 500:
+            break
+    eventually(lambda: any("cool-down" in e.note for e in house.events()), what="the cool-down is on the record")
+    assert len(target.posts) == 1
+
+
+def test_commands_are_carried_out_audited_and_published(house: House, target: Target) -> None:
+    house.write(config(target.url, every="1h"))
+    house.start()
+    eventually(lambda: house.status() is Status.OK, what="the first verdict")
+    hits = target.hits
+    identifier = commands.run_now(house.place, "web", "ann")
+    applied = commands.outcome(house.place, identifier)
+    assert applied is not None and applied.ok
+    eventually(lambda: target.hits == hits + 1, what="it was probed")
+    for command, flagged in ((commands.pause, True), (commands.resume, False)):
+        assert commands.outcome(house.place, command(house.place, "web", "ann")) is not None
+        eventually(lambda want=flagged: (Flag.PAUSED in house.snapshot.checks["web"].state.flags) is want)
+    audit = list(read_lines(house.place.audit))
+    assert [line["action"] for line in audit] == ["run", "pause", "resume"]
+    assert {line["by"] for line in audit} == {"ann"}
+
+
+def test_a_paused_check_is_not_probed_and_stays_paused_after_a_restart(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    commands.outcome(house.place, commands.pause(house.place, "web", "ann"))
+    house.stop()
+    hits = target.hits
+    house.start()
+    assert Flag.PAUSED in house.snapshot.checks["web"].state.flags
+    commands.outcome(house.place, commands.run_now(house.place, "web", "ann"))
+    eventually(lambda: target.hits == hits + 1, what="only the run by hand")
+
+
+def test_an_unknown_target_is_refused_with_the_nearest_name(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    applied = commands.outcome(house.place, commands.run_now(house.place, "wep", "ann"))
+    assert applied is not None and not applied.ok
+    assert "did you mean 'web'" in applied.detail
+
+
+def test_an_alert_by_hand_is_delivered_with_a_receipt_and_can_be_resolved(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    sent = commands.send_alert(house.place, "billing", Severity.P1, "card payments fail", ["slack", "console"], "ann")
+    applied = commands.outcome(house.place, sent)
+    assert applied is not None and applied.alert
+    eventually(lambda: sum(e.what in (What.SENT, What.GAVE_UP) for e in house.events()) == 2, what="both receipts")
+    alert = AlertBook(house.events()).get(applied.alert)
+    assert alert is not None
+    by_channel = {n.channel: n for n in alert.notifications.values()}
+    assert by_channel["console"].ended is What.SENT
+    assert by_channel["slack"].ended is What.GAVE_UP and "SLACK_WEBHOOK_URL" in by_channel["slack"].detail
+    ended = commands.outcome(house.place, commands.resolve(house.place, alert.id, "ann", "restarted"))
+    assert ended is not None and ended.ok
+
+
+def test_acknowledging_marks_the_check_and_a_recovery_clears_it(house: House, target: Target) -> None:
+    target.code = 500
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.snapshot.alerts, what="an open alert")
+    applied = commands.outcome(house.place, commands.acknowledge(house.place, "web", "ann"))
+    assert applied is not None and applied.ok
+    eventually(lambda: Flag.ACKNOWLEDGED in house.snapshot.checks["web"].state.flags)
+    assert house.snapshot.alerts[0].acknowledged_by == "ann"
+    target.code = 200
+    eventually(lambda: house.status() is Status.OK and not house.snapshot.checks["web"].state.flags)
+
+
+def test_an_invalid_edit_keeps_the_last_good_configuration_and_says_so(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.status() is Status.OK, what="the first verdict")
+    house.write(config(target.url).replace("severity: P2", "severty: P2"))
+    notice = eventually(lambda: house.snapshot.notices, what="a notice")[0]
+    assert "invalid" in notice.text and "unknown key 'severty' (did you mean 'severity'?)" in notice.more[0]
+    hits = target.hits
+    eventually(lambda: target.hits > hits + 1, what="checking goes on")
+    house.write(config(target.url + "/other").replace("name: web", "name: web2"))
+    eventually(lambda: list(house.snapshot.checks) == ["web2"] and not house.snapshot.notices, what="the new one")
+
+
+def test_a_removed_check_ends_its_alert(house: House, target: Target) -> None:
+    target.code = 500
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.snapshot.alerts, what="an open alert")
+    house.write(config(target.url).replace("name: web", "name: other"))
+    eventually(lambda: any(e.what is What.RESOLVED and "removed" in e.note for e in house.events()))
+
+
+def test_a_check_removed_while_nobody_ran_ends_its_alert_at_the_start(house: House, target: Target) -> None:
+    target.code = 500
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.snapshot.alerts, what="an open alert")
+    house.stop()
+    target.code = 200
+    house.write(config(target.url).replace("name: web", "name: other"))
+    house.start()
+    eventually(lambda: any(e.what is What.RESOLVED and "removed" in e.note for e in house.events()))
+
+
+def test_state_streaks_and_the_open_alert_survive_a_restart_and_nothing_is_sent_twice(
+    house: House, target: Target
+) -> None:
+    target.code = 500
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.snapshot.checks["web"].state.streak >= 3, what="a streak")
+    house.stop()
+    before = house.snapshot.checks["web"].state
+    house.start()
+    after = house.snapshot.checks["web"].state
+    assert after.since == before.since and after.streak >= before.streak
+    eventually(lambda: house.snapshot.checks["web"].state.streak > before.streak, what="it goes on")
+    whats = [event.what for event in house.events()]
+    assert whats.count(What.OPENED) == 1 and whats.count(What.QUEUED) == 1 and whats.count(What.SENT) == 1
+
+
+def test_a_second_checker_follows_and_takes_over(house: House, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.checker.engine.LOCK_RETRY_S", 0.1)
+    house.write(config(target.url))
+    house.start()
+    second = Checker(house.place.config, house.place.data)
+    second.start()
+    try:
+        assert second.ready.wait(10)
+        assert second.role == "follower"
+        house.stop()
+        eventually(lambda: second.role == "leader", what="it leads")
+        hits = target.hits
+        eventually(lambda: target.hits > hits, what="it checks")
+    finally:
+        second.stop()
+
+
+def test_a_full_disk_is_our_own_trouble_and_results_are_written_afterwards(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor.history.jsonl import JsonlWriter
+
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: len(house.results()) >= 1, what="a verdict")
+    append = JsonlWriter.append
+
+    def full(writer: JsonlWriter, lines: Any) -> None:
+        if writer.path.parent == house.place.results:
+            raise OSError(28, "No space left on device")
+        append(writer, lines)
+
+    monkeypatch.setattr(JsonlWriter, "append", full)
+    eventually(lambda: any("own trouble" in n.text for n in house.snapshot.notices), what="a notice")
+    assert house.status() is Status.OK
+    written = len(house.results())
+    eventually(lambda: house.snapshot.checks["web"].state.streak >= written + 3, what="verdicts while the disk is full")
+    monkeypatch.setattr(JsonlWriter, "append", append)
+    eventually(lambda: not house.snapshot.notices, what="the notice goes")
+    assert len(house.results()) >= written + 3
+
+
+def test_secrets_of_the_environment_are_in_no_file(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "s3cr3t-t0ken-value")
+    text = config(target.url + "/?key=${SHOP_TOKEN}").replace(
+        "severity: P2", "severity: P2\n    expect_jsonpath: [{path: $.a, equals: '${SHOP_TOKEN}'}]"
+    )
+    house.write(text)
+    house.start()
+    eventually(lambda: house.status() is Status.FAIL and house.events(), what="a failing check with an alert")
+    house.stop()
+    for path in house.place.data.rglob("*"):
+        assert not path.is_file() or b"s3cr3t-t0ken-value" not in path.read_bytes(), path
+
+
+def test_a_configuration_that_is_invalid_from_the_start_is_refused(house: House) -> None:
+    house.write("checks: [{name: a}]")
+    with pytest.raises(ConfigError, match="missing key 'type'"):
+        Checker(house.place.config, house.place.data).start()
+
+
+def test_a_damaged_state_file_is_set_aside_and_rebuilt_from_results(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: len(house.results()) >= 3, what="three verdicts")
+    house.stop()
+    house.place.state.write_text("{ torn")
+    house.start()
+    assert house.snapshot.checks["web"].state.streak >= 3
+    assert len(list(house.place.data.glob("state.damaged-*"))) == 1
