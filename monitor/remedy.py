@@ -31,7 +31,7 @@ def cooling_down(action: HttpPost, last_run_at: datetime | None, now: datetime) 
 
 
 def run_action(action: HttpPost) -> Tried:
-    """POST as the action says, following no redirect; trouble on the network is returned, not raised."""
+    """POST as the action says, following no redirect; trouble is returned, not raised."""
     try:
         answer = requests.post(
             action.url,
@@ -42,6 +42,7 @@ def run_action(action: HttpPost) -> Tried:
             stream=True,
         )
         with answer:
-            return Tried(answer.ok and not answer.is_redirect, f"http_post answered {answer.status_code}")
-    except requests.RequestException as error:
+            return Tried(200 <= answer.status_code <= 299, f"http_post answered {answer.status_code}")
+    # Names, headers and payloads that cannot be sent come as errors of other families.
+    except (requests.RequestException, ValueError, TypeError) as error:
         return Tried(False, plain(f"http_post failed: {type(error).__name__}: {error}"))

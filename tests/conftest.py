@@ -46,6 +46,17 @@ def eventually(is_so: Callable[[], Any], longest_s: float = 15.0, what: str = ""
         time.sleep(0.05)
 
 
+def program(name: str, package: str) -> str:
+    """Return the program's path; without it the test is skipped, and fails where servers are required (CI)."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if found:
+        return found
+    reason = f"{name} is not installed (Debian package {package})"
+    if os.environ.get("GREENWALL_REQUIRE_SERVERS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @dataclass
 class Running:
     """A Greenwall started as its users start it, in a folder of its own."""

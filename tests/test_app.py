@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.history.jsonl import read_lines
-from tests.conftest import Running, eventually, free_port, start_app, stop_app
+from tests.conftest import Running, eventually, free_port, program, start_app, stop_app
 
 NAMES = ["api-availability", "db-health", "queue-depth", "job", "cpu", "memory", "disk"]
 
@@ -80,9 +79,7 @@ def test_metrics_can_be_read_and_pass_promtool(shipped: Running) -> None:
     text = shipped.get("/metrics").text
     families = {family.name: family for family in text_string_to_metric_families(text)}
     assert {sample.labels["check"] for sample in families["greenwall_check_up"].samples} == set(NAMES)
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
+    promtool = program("promtool", "prometheus")
     done = subprocess.run([promtool, "check", "metrics"], input=text.encode(), capture_output=True, timeout=30)
     assert done.returncode == 0 and not done.stdout + done.stderr
 

@@ -261,7 +261,6 @@ class DiagnosisBlock(Block):
 
     model: str = Field("gpt-5-mini", description="model name, as the endpoint knows it")
     timeout: Duration = Field(60.0, description="the whole answer must be there by then")
-    lookback: Duration = Field(3600.0, description="how far back the evidence goes")
 
 
 class Config(Block):

@@ -149,15 +149,25 @@ def _where(since: datetime, until: datetime, name: str | None, statuses: Sequenc
 
 
 def _ask(folder: Path, since: datetime, until: datetime, sql: str, values: list[str]) -> pd.DataFrame:
-    paths = files_between(folder, since, until)
-    by_kind = [[p for p in paths if p.suffix == suffix] for suffix in (".parquet", ".jsonl")]
-    tables = [f"SELECT {_SELECT} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
-    with connect() as db:
-        frame = db.execute(f"WITH results AS ({' UNION ALL '.join(tables)}) {sql}", values).df()
+    frame = _run(folder, since, until, sql, values)
     for column in ("at", "bucket"):
         if column in frame:
             frame[column] = frame[column].dt.tz_localize("UTC")
     return frame
+
+
+def _run(folder: Path, since: datetime, until: datetime, sql: str, values: list[str], tries: int = 3) -> pd.DataFrame:
+    paths = files_between(folder, since, until)
+    by_kind = [[p for p in paths if p.suffix == suffix] for suffix in (".parquet", ".jsonl")]
+    tables = [f"SELECT {_SELECT} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
+    try:
+        with connect() as db:
+            return db.execute(f"WITH results AS ({' UNION ALL '.join(tables)}) {sql}", values).df()
+    except duckdb.IOException:
+        if tries == 1:
+            raise
+        # Compaction took a file between its listing and its reading; its rows are in another one now.
+        return _run(folder, since, until, sql, values, tries - 1)
 
 
 def _no_rows() -> str:

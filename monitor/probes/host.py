@@ -14,6 +14,7 @@ from monitor.probes.setting import Setting
 from monitor.units import plain
 
 _SHORTEST_SAMPLE_S = 0.5
+_TOP_SAMPLE_S = 0.2
 _GIB = 1024**3
 
 
@@ -53,14 +54,13 @@ _cpu = _CpuSample()
 def probe_host(check: HostCheck, _setting: Setting) -> Outcome:
     """Return percent used against `warn_percent` and `crit_percent`."""
     percent, observed = _METRICS[check.metric](check)
-    shown = f"{percent:.0f} %"
     observed = {"percent": round(percent, 1), **observed}
     for limit, status in ((check.crit_percent, Status.FAIL), (check.warn_percent, Status.WARN)):
         if limit is not None and percent > limit:
-            finding = Finding(f"{check.metric} used", f"at most {limit:g} %", shown)
+            finding = Finding(f"{check.metric} used", f"at most {limit:g} %", f"{percent:.1f} %")
             observed["top"] = _top(check.metric)
             return Outcome(status, Kind.RESOURCE, str(finding), findings=(finding,), observed=observed)
-    return Outcome(Status.OK, None, f"{shown} used", observed=observed)
+    return Outcome(Status.OK, None, f"{percent:.0f} % used", observed=observed)
 
 
 def _cpu_percent(check: HostCheck) -> tuple[float, dict[str, Json]]:
@@ -89,6 +89,10 @@ def _top(metric: str) -> list[Json]:
     if metric == "disk":
         return []
     key = "memory_percent" if metric == "memory" else "cpu_percent"
+    if metric == "cpu":
+        # psutil tells the share since its last look at a process: never for the first, or hours for the next failure.
+        list(psutil.process_iter(["cpu_percent"]))
+        time.sleep(_TOP_SAMPLE_S)
     found = [p.info for p in psutil.process_iter(["pid", "name", key])]
     found.sort(key=lambda info: info[key] or 0.0, reverse=True)
     return [f"{plain(info['name'] or '?', 40)} ({info['pid']}): {info[key] or 0:.0f} %" for info in found[:3]]

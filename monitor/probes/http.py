@@ -45,7 +45,7 @@ def no_answer(failed: FetchFailed) -> Outcome:
 
 def _judge(check: HttpCheck, answer: Answer) -> Outcome:
     findings = [*_wrong_status(check, answer), *_wrong_content(check, answer)]
-    kind = _kind_of(findings, answer)
+    kind = kind_of(findings[0], answer) if findings else None
     status, message = Status.FAIL if findings else Status.OK, describe(findings)
     if not findings:
         status, kind, message, findings = _slow(check, answer)
@@ -77,10 +77,9 @@ def _wrong_content(check: HttpCheck, answer: Answer) -> list[Finding]:
     return [finding] if finding else check_rules(document, check.expect_jsonpath)
 
 
-def _kind_of(findings: list[Finding], answer: Answer) -> Kind | None:
-    if not findings:
-        return None
-    if findings[0].what != "status":
+def kind_of(finding: Finding, answer: Answer) -> Kind:
+    """Return the kind of an answer's first finding."""
+    if finding.what != "status":
         return Kind.CONTENT
     return Kind.AUTH if answer.code in (401, 407) else Kind.STATUS
 
@@ -103,8 +102,8 @@ def describe(findings: list[Finding]) -> str:
 def _observed(check: HttpCheck, answer: Answer, status: Status) -> dict[str, Json]:
     """Return bounded facts; a piece of the body only when it is needed to see what was wrong."""
     observed: dict[str, Json] = {"address": answer.address} if answer.address else {}
-    if answer.url != check.url:
-        observed["final_url"] = plain(answer.url, 200)
+    if answer.redirected_to:
+        observed["final_url"] = plain(answer.redirected_to, 200)
     if status is Status.FAIL and answer.body:
         observed["body"] = plain(answer.body[:400].decode(errors="replace"), 200)
     return observed

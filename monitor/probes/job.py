@@ -2,15 +2,16 @@
 
 The id of the latest run stands in a file that the job writes; it is read anew each time. Deadlines:
 
-    success_by "23:30"         a run must have succeeded in the 24 h before the latest 23:30 that has passed
+    success_by "23:30"         a run must have succeeded in the 24 h before the latest 23:30 that has passed, or since
     minutes_after_start 30     a run may not be unfinished 30 minutes after it started
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from zoneinfo import ZoneInfo
 from monitor.config import JobCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
-from monitor.probes.http import describe, no_answer
+from monitor.probes.http import describe, kind_of, no_answer
 from monitor.probes.jsonrules import parse_json
 from monitor.probes.setting import Setting
 from monitor.units import format_duration, from_rfc3339, plain, utc_now
@@ -51,16 +52,16 @@ def probe_job(check: JobCheck, setting: Setting) -> Outcome:
         return no_answer(failed)
     run = _read_run(job_id, answer, id_at)
     if isinstance(run, Finding):
-        kind = Kind.STATUS if run.what == "status" else Kind.CONTENT
-        return _outcome(answer, Status.FAIL, kind, str(run), run)
+        return _outcome(answer, Status.FAIL, kind_of(run, answer), str(run), run)
     return _judge(check, run, answer, now, setting)
 
 
 def _latest_id(path: Path) -> tuple[str, datetime | None]:
+    # No file is no run yet. One that cannot be read is trouble of ours, and no reason to call a deadline missed.
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")[:200].strip()
-        return text, datetime.fromtimestamp(path.stat().st_mtime, tz=utc_now().tzinfo)
-    except OSError:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(200).strip(), datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, tz=UTC)
+    except (FileNotFoundError, NotADirectoryError):
         return "", None
 
 
@@ -76,6 +77,8 @@ def _never_ran(check: JobCheck, id_file: Path, now: datetime, setting: Setting) 
 def _read_run(job_id: str, answer: Answer, id_at: datetime | None) -> Run | Finding:
     if not 200 <= answer.code <= 299:
         return Finding("status", "200 to 299", str(answer.code))
+    if answer.cut:
+        return Finding("body", "a short JSON answer", f"longer than {len(answer.body)} bytes")
     document, finding = parse_json(answer.body)
     if finding:
         return finding
@@ -107,22 +110,25 @@ def _judge(check: JobCheck, run: Run, answer: Answer, now: datetime, setting: Se
 
 
 def last_deadline(success_by: str, timezone: str, now: datetime) -> datetime:
-    """Return the latest time of day `success_by` that has passed, in the zone (DST-safe: by the wall clock)."""
-    local = now.astimezone(ZoneInfo(timezone))
-    deadline = datetime.combine(local.date(), time.fromisoformat(success_by), tzinfo=local.tzinfo)
-    return deadline if deadline <= local else deadline - timedelta(days=1)
+    """Return the latest time of day `success_by` that has passed, in the zone, by its wall clock.
+
+    Where the clock is put back and shows the time twice, the first one counts.
+    """
+    zone = ZoneInfo(timezone)
+    deadline = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(success_by), tzinfo=zone)
+    # Within one zone Python compares the faces of the clocks: in the hour that comes twice that goes back in time.
+    return deadline if deadline.astimezone(UTC) <= now.astimezone(UTC) else deadline - timedelta(days=1)
 
 
 def _missed_success_by(check: JobCheck, run: Run, now: datetime, setting: Setting) -> Finding | None:
     if not check.success_by:
         return None
     deadline = last_deadline(check.success_by, setting.timezone, now)
-    window_start = deadline - timedelta(days=1)
-    # A status URL that gives no finishing time can only be believed as it stands.
-    in_window = run.finished_at is None or run.finished_at > window_start
-    if run.state == "succeeded" and in_window:
+    # Without a finishing time the start stands for it: a job that is never started again must not stay green.
+    succeeded_at = (run.finished_at or run.started_at) if run.state == "succeeded" else None
+    if succeeded_at and succeeded_at > deadline - timedelta(days=1):
         return None
-    if run.started_at and run.started_at > deadline and run.state == "running":
+    if run.started_at and run.started_at > deadline and run.state != "succeeded":
         # The run for the next deadline; whether the last one was met, this URL no longer tells.
         return None
     late = format_duration((now - deadline).total_seconds())

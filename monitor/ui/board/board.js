@@ -429,7 +429,7 @@ class Feed {
   configure(url, everyS) {
     if (url !== this.url) this.etag = null;
     this.url = url;
-    this.everyMs = Math.max(500, (Number(everyS) || 2) * 1000);
+    this.everyMs = Math.max(200, (Number(everyS) || 2) * 1000);
   }
 
   start() {

@@ -1,0 +1,147 @@
+"""Greenwall in a real browser: the wall lives, breaks, heals and goes stale; every page stands at every width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import Running, eventually, free_port, start_app, stop_app
+
+SIZES = {"wall": (1920, 1080), "laptop": (1440, 900), "phone": (390, 844)}
+PAGES = ["", "check?name=db-health", "results", "uptime", "alerts", "diagnose"]
+LONG_MS = 20_000
+
+
+@pytest.fixture
+def page(chromium: Any) -> Iterator[Any]:
+    one = chromium.new_page(viewport={"width": 1440, "height": 900})
+    one.set_default_timeout(LONG_MS)
+    yield one
+    one.close()
+
+
+@pytest.fixture(autouse=True)
+def healthy(shipped: Running) -> None:
+    eventually(lambda: set(shipped.statuses().values()) == {"OK"}, 15, "the demo is well")
+
+
+def test_the_board_is_green_and_a_fault_of_the_panel_shows_and_goes(shipped: Running, page: Any, chromium: Any) -> None:
+    page.goto(shipped.url)
+    page.get_by_text("All 7 well").wait_for()
+    panel = chromium.new_page()
+    panel.goto(shipped.demo)
+    panel.get_by_role("switch", name="DB slow").click()
+    page.get_by_text("1 failing").first.wait_for()
+    page.get_by_text("expected < 100").first.wait_for()
+    panel.get_by_role("button", name="Reset").click()
+    page.get_by_text("All 7 well").wait_for()
+    panel.close()
+
+
+def test_the_wall_fills_the_screen_and_has_nothing_else(shipped: Running, chromium: Any) -> None:
+    wall = chromium.new_page(viewport={"width": 1920, "height": 1080})
+    wall.goto(shipped.url + "/?wall=1")
+    wall.get_by_text("All 7 well").wait_for(timeout=LONG_MS)
+    assert not wall.get_by_role("link", name="Results").is_visible()
+    assert wall.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    assert wall.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    wall.close()
+
+
+def test_the_wall_says_stale_when_the_server_is_gone_and_lives_again(tmp_path: Path, chromium: Any) -> None:
+    port = free_port()
+    checks = f"demo: true\ndemo_port: {free_port()}\nglobal: {{every: 1s, retries: 0}}\nchecks:\n"
+    (tmp_path / "checks.yaml").write_text(checks + '  - {name: ping, type: http, url: "{MOCKAPP_BASE}/api/ping"}\n')
+    app = start_app(tmp_path, port)
+    wall = chromium.new_page(viewport={"width": 1920, "height": 1080})
+    try:
+        wall.goto(app.url + "/?wall=1")
+        wall.get_by_text("All well").wait_for(timeout=LONG_MS)
+        app.process.kill()
+        app.process.wait(10)
+        wall.get_by_text("STALE").first.wait_for(timeout=30_000)
+        app = start_app(tmp_path, port)
+        wall.get_by_text("All well").wait_for(timeout=30_000)
+        wall.get_by_text("STALE").first.wait_for(state="hidden")
+    finally:
+        wall.close()
+        stop_app(app)
+
+
+def test_a_tile_leads_to_its_check_which_can_be_run_and_paused(shipped: Running, page: Any) -> None:
+    page.goto(shipped.url)
+    page.get_by_role("link", name="queue-depth").first.click()
+    page.get_by_role("heading", name="queue-depth").wait_for()
+    page.get_by_role("button", name="Run now").click()
+    page.get_by_text("is being checked").first.wait_for()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    eventually(lambda: "paused" in shipped.state()["checks"]["queue-depth"]["flags"])
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_role("button", name="Pause").wait_for()
+
+
+def test_an_alert_is_sent_by_hand_with_its_receipts(shipped: Running, page: Any) -> None:
+    page.goto(shipped.url + "/alerts")
+    page.get_by_role("tab", name="Send an alert").click()
+    service = page.get_by_role("combobox", name="Service")
+    service.fill("db-health")
+    service.press("Enter")
+    page.get_by_role("textbox", name="Message").fill("the replica lags")
+    page.get_by_role("button", name="console").click()
+    page.get_by_role("button", name="slack").click()
+    page.get_by_role("button", name="Send alert").click()
+    page.get_by_text("✓ sent").wait_for()
+    page.get_by_text("✕ not delivered").wait_for()
+    assert "the replica lags" in shipped.log.read_text()
+
+
+def test_a_failure_is_diagnosed_with_evidence(shipped: Running, page: Any) -> None:
+    requests.post(shipped.demo + "/admin/faults", json={"queue_stuck": True}, timeout=5)
+    try:
+        eventually(lambda: shipped.statuses()["queue-depth"] == "FAIL")
+        page.goto(shipped.url + "/diagnose?name=queue-depth")
+        page.get_by_role("button", name="Diagnose").click()
+        page.get_by_text("Rule-based diagnosis").wait_for()
+        page.get_by_text("What to do next").wait_for()
+    finally:
+        requests.post(shipped.demo + "/admin/reset", timeout=5)
+
+
+def test_an_invalid_edit_shows_on_the_board(shipped: Running, page: Any) -> None:
+    checks = shipped.folder / "checks.yaml"
+    good = checks.read_text("utf-8")
+    page.goto(shipped.url)
+    page.get_by_text("All 7 well").wait_for()
+    try:
+        checks.write_text(good.replace("severity: P1", "severty: P1", 1), "utf-8")
+        page.get_by_text("checks.yaml is invalid").wait_for()
+    finally:
+        checks.write_text(good, "utf-8")
+    page.get_by_text("checks.yaml is invalid").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_every_page_stands_without_errors_and_without_sideways_scrolling(
+    shipped: Running, chromium: Any, size: str, scheme: str
+) -> None:
+    width, height = SIZES[size]
+    page = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    for path in PAGES:
+        page.goto(f"{shipped.url}/{path}")
+        page.locator("[data-testid=stMainBlockContainer]").wait_for(timeout=LONG_MS)
+        page.get_by_text("All 7 well" if not path else "db-health" if "check" in path else path.title()).first.wait_for(
+            timeout=LONG_MS
+        )
+        page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+        assert page.get_by_text("encountered an error").count() == 0, path
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+    page.close()
+    assert not broken
