@@ -65,7 +65,7 @@ class AlertEvent:
     def from_json(cls, line: Mapping[str, Json]) -> AlertEvent:
         """Return the event of a line; KeyError, TypeError or ValueError when it is none."""
         data = line.get("data")
-        return cls(
+        event = cls(
             at=from_rfc3339(str(line["at"])),
             what=What(str(line["what"])),
             alert=str(line["alert"]),
@@ -73,6 +73,10 @@ class AlertEvent:
             note=str(line.get("note") or ""),
             data=data if isinstance(data, Mapping) else {},
         )
+        if event.what is What.OPENED:
+            # An opening that opens nothing is no event: better refused here than when it is folded in.
+            _opened(event)
+        return event
 
 
 @dataclass(frozen=True, slots=True)

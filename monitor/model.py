@@ -5,6 +5,7 @@ Read by everyone, imports only `units`. Nothing here does I/O or looks at a cloc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -202,7 +203,7 @@ class Result:
                 observed=observed,
             ),
             attempts=int(str(line.get("attempts") or 1)),
-            covers_s=_number(line.get("covers_s")) or 0.0,
+            covers_s=_seconds(line.get("covers_s")),
             flags=tuple(Flag(str(flag)) for flag in _sequence(line.get("flags"))),
         )
 
@@ -217,6 +218,13 @@ def _sequence(value: Json) -> Sequence[Json]:
 
 def _number(value: Json) -> float | None:
     return None if value is None else float(str(value))
+
+
+def _seconds(value: Json) -> float:
+    seconds = _number(value) or 0.0
+    if not 0.0 <= seconds < math.inf:
+        raise ValueError(f"covers_s: expected 0 or more seconds, got {seconds}")
+    return seconds
 
 
 def _finding(row: Json) -> Finding:

@@ -103,11 +103,19 @@ def _insights(services: Sequence[ServiceReport], period_s: float) -> list[str]:
         repair = (
             f", {format_duration(s.mean_time_to_recover_s)} to recover on average" if s.mean_time_to_recover_s else ""
         )
-        lines.append(f"{s.service} was down for {format_duration(s.down_s)} in {s.incidents} incidents{repair}.")
+        lines.append(
+            f"{s.service} was down for {format_duration(s.down_s)} in {_counted(s.incidents, 'incident')}{repair}."
+        )
     lines += [f"{s.service} answered slowly for {format_duration(s.degraded_s)}." for s in watched if s.degraded_s > 0][
         :3
     ]
     blind = [s for s in services if s.unknown_s > period_s / 2]
     if blind:
-        lines.append(f"{len(blind)} services were watched for less than half of the period: their figures say little.")
+        lines.append(
+            f"{_counted(len(blind), 'service')} had less than half of the period watched: their figures say little."
+        )
     return lines
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

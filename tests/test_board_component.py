@@ -10,13 +10,13 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-BOARD = Path(__file__).resolve().parents[1] / "monitor" / "ui" / "board"
+from monitor.ui import board
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 FULL_HD = {"width": 1920, "height": 1080}
@@ -44,9 +44,7 @@ def an_instant(ago_s: float) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def a_check(
-    name: str, group: str = "Data", status: str = "OK", ago_s: float = 4000, **more: Any
-) -> dict[str, Any]:
+def a_check(name: str, group: str = "Data", status: str = "OK", ago_s: float = 4000, **more: Any) -> dict[str, Any]:
     check = {
         "name": name,
         "group": group,
@@ -129,14 +127,14 @@ class BoardHandler(BaseHTTPRequestHandler):
     def page(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         parts = {
-            "css": json.dumps((BOARD / "board.css").read_text("utf-8")),
-            "html": json.dumps((BOARD / "board.html").read_text("utf-8")),
+            "css": json.dumps(board.style()),
+            "html": json.dumps(board.markup()),
         }
         page = PAGE.format(background=query["background"][0], data=query["data"][0], **parts)
         self.send(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
     def module(self) -> None:
-        self.send(200, (BOARD / "board.js").read_bytes(), {"Content-Type": "text/javascript; charset=utf-8"})
+        self.send(200, board.script().encode(), {"Content-Type": "text/javascript; charset=utf-8"})
 
     def board(self) -> None:
         self.server.asked += 1
@@ -230,12 +228,8 @@ def test_the_sentence_says_the_worst_and_the_counts_say_the_rest(server, page, e
 def test_failing_comes_first_by_severity_and_says_who_has_it(server, page, expect) -> None:
     page.goto(server.url(wall=True))
     expect(page.locator(".card-name")).to_have_text(["orders-db", "reports", "payments"])
-    expect(page.locator(".owner")).to_have_text(
-        ["acknowledged by on-call", "nobody has it yet", "nobody has it yet"]
-    )
-    expect(page.locator(".card .since")).to_have_text(
-        ["failing for 12 m", "failing for 3 m", "slow for 41 m"]
-    )
+    expect(page.locator(".owner")).to_have_text(["acknowledged by on-call", "nobody has it yet", "nobody has it yet"])
+    expect(page.locator(".card .since")).to_have_text(["failing for 12 m", "failing for 3 m", "slow for 41 m"])
 
 
 def test_all_well_takes_every_check_and_the_paused_are_calm(server, page, expect) -> None:
@@ -315,9 +309,7 @@ def test_an_old_heartbeat_makes_the_wall_stale_though_the_server_answers(server,
     expect(page.locator(".band")).to_contain_text("does not say when checks last ran")
 
 
-@pytest.mark.parametrize(
-    ("mode", "said"), [("garbled", "cannot be read"), ("hanging", "no answer from the server")]
-)
+@pytest.mark.parametrize(("mode", "said"), [("garbled", "cannot be read"), ("hanging", "no answer from the server")])
 def test_an_answer_that_is_none_does_not_keep_the_wall_fresh(server, page, expect, mode, said) -> None:
     page.clock.install()
     page.goto(server.url(wall=True))
@@ -471,10 +463,23 @@ def test_being_called_again_keeps_one_board_and_only_the_last_clean_up_stops_it(
     page.evaluate("window.unmount()")
     asked = server.asked
     page.clock.fast_forward(60_000)
-    page.evaluate(
-        "fetch('/api/board')"
-    )  # answered in turn: whatever the board had asked would be counted by now
+    page.evaluate("fetch('/api/board')")  # answered in turn: whatever the board had asked would be counted by now
     assert server.asked == asked + 1
+
+
+def test_the_nightly_reload_waits_for_a_server_that_answers(server, page, expect) -> None:
+    page.clock.install()
+    page.goto(server.url(wall=True))
+    expect(page.locator(".sentence")).to_have_text("2 failing")
+    page.evaluate("window.loadedYesterday = true")
+    server.mode = "dead"
+    page.clock.fast_forward(25 * 3600 * 1000)
+    expect(page.locator(".band")).to_be_visible()
+    assert page.evaluate("window.loadedYesterday")
+    server.mode = "well"
+    page.clock.run_for(3_000)
+    page.wait_for_function("!window.loadedYesterday")
+    expect(page.locator(".sentence")).to_have_text("2 failing")
 
 
 def test_a_wall_on_a_phone_is_a_page(server, page, expect) -> None:

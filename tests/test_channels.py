@@ -377,10 +377,6 @@ channels:
         config = replace(config, config=config.config.model_copy(update={"channels": (block,)}))
         assert build_channels(config)["pager"].missing == ("PAGER_TOKEN",)
 
-    def test_the_console_cannot_be_replaced(self) -> None:
-        text = "checks: []\nchannels: [{name: console, type: webhook, url: 'https://example.org/x'}]\n"
-        assert build_channels(loaded(text=text))["console"].type == "console"
-
     def test_no_secret_is_in_any_repr(self) -> None:
         shown = repr(build_channels(loaded(EVERYTHING)))
         for secret in ("correct horse", "AAEabc", "TIiajk", "abcdefghijklmnopqrst", "KODueb", "bearer-0f", "9f8e7d"):

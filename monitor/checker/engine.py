@@ -143,6 +143,7 @@ class Leader:
         self._reloading = False
         self._urgent = True
         self._next_beat = 0.0
+        self._next_inbox = 0.0
         self._next_compaction = time.monotonic() + 60.0
 
     def run(self, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
@@ -154,7 +155,8 @@ class Leader:
             while not stopping.is_set():
                 self._loop.run(min(TICK_S, self._timetable.idle_s()))
                 self._timetable.run_due()
-                self._take_commands()
+                if time.monotonic() >= self._next_inbox:
+                    self._take_commands()
                 self._commit()
                 if time.monotonic() >= (self._next_beat - BEAT_S + SOON_S if self._urgent else self._next_beat):
                     self._beat()
@@ -266,6 +268,7 @@ class Leader:
         self._watch.start(name)
 
     def _take_commands(self) -> None:
+        self._next_inbox = time.monotonic() + TICK_S
         for path, command in waiting(self._data / "inbox"):
             applied = self._orders.carry_out(command)
             path.unlink(missing_ok=True)

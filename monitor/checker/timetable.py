@@ -55,6 +55,7 @@ class Timetable:
         self._scheduler = schedule.Scheduler()
         self._slots: list[_Slot] = []
         self._jobs: list[tuple[_Slot, schedule.Job]] = []
+        self._next_at: datetime | None = None
         self._skew_s = _local_minus_monotonic()
 
     def plan(self, entries: Iterable[tuple[str, float, float]]) -> None:
@@ -67,21 +68,28 @@ class Timetable:
             slots.setdefault((every_s, number), _Slot(every_s, at)).names.append(name)
         self._scheduler.clear()
         self._jobs = [(slot, self._job(slot)) for slot in slots.values()]
+        self._look_ahead()
 
     def run_due(self) -> None:
         """Start what is due."""
         self._follow_clock()
+        # `schedule` looks at all of its jobs; asking it only when one is due spares most of the cost.
+        if self.idle_s() > 0:
+            return
         self._scheduler.run_pending()
         for slot, job in self._jobs:
             if slot.ran:
                 slot.ran = False
                 slot.planned_at = _next_on_grid(slot.planned_at, slot.every_s)
                 job.next_run = slot.planned_at
+        self._look_ahead()
 
     def idle_s(self) -> float:
         """Return the seconds until something is due, 0 when it is already, a minute when nothing is planned."""
-        idle = self._scheduler.idle_seconds
-        return 60.0 if idle is None else max(float(idle), 0.0)
+        return 60.0 if self._next_at is None else max((self._next_at - _local_now()).total_seconds(), 0.0)
+
+    def _look_ahead(self) -> None:
+        self._next_at = self._scheduler.next_run
 
     def _job(self, slot: _Slot) -> schedule.Job:
         # A float is as good to `schedule` as the int that it asks for: it makes a timedelta of it.
@@ -106,6 +114,7 @@ class Timetable:
         for slot, job in self._jobs:
             slot.planned_at += timedelta(seconds=step_s)
             job.next_run = slot.planned_at
+        self._look_ahead()
 
 
 def _next_on_grid(planned_at: datetime, every_s: float) -> datetime:

@@ -7,6 +7,7 @@ The descriptions become the JSON Schema for editors and the tables of the README
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -68,6 +69,8 @@ def _name(value: str) -> str:
     return value
 
 
+# Nothing is waited for longer than a year.
+LONGEST_S = 366 * 86400.0
 _DURATION_SCHEMA = {
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0},
@@ -80,9 +83,7 @@ _SEVERITY_SCHEMA = {
     "enum": ["P1", "P2", "P3", "P4", "critical", "high", "medium", "low"],
 }
 
-Duration = Annotated[
-    float, BeforeValidator(_duration), Field(gt=0, allow_inf_nan=False), WithJsonSchema(_DURATION_SCHEMA)
-]
+Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=LONGEST_S), WithJsonSchema(_DURATION_SCHEMA)]
 Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
 Percent = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=100)]
@@ -188,7 +189,7 @@ class JsonRule(Block):
     gt: Number | None = Field(None, description="greater than")
     ge: Number | None = Field(None, description="at least")
 
-    @property
+    @cached_property
     def limits(self) -> dict[str, Any]:
         """Predicates that the file names, `equals: null` included."""
         return {key: getattr(self, key) for key in JSON_PREDICATES if key in self.model_fields_set}

@@ -40,14 +40,13 @@ def _merge_days(folder: Path, today: str) -> None:
         days.setdefault(path.stem[:10], []).append(path)
     for day, paths in days.items():
         if day < today and not list(folder.glob(f"{day}T??.jsonl")):
-            whole = folder / f"{day}.parquet"
-            _merge([whole, *paths] if whole.exists() else paths, whole)
+            _merge(paths, folder / f"{day}.parquet")
 
 
 def _merge(sources: list[Path], target: Path) -> None:
     """Write the rows of all sources to `target`, each once, ordered by check and time, then remove the sources."""
     part = target.with_suffix(".part")
-    if target.exists() and target not in sources:
+    if target.exists():
         sources = [target, *sources]
     with connect() as db:
         rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {source_of([path])}" for path in sources)

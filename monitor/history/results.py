@@ -28,19 +28,20 @@ class ResultLog:
             # Opening one mends the tail that a kill may have torn.
             JsonlWriter(path).close()
         self._folder = folder
-        self._waiting: dict[Path, list[bytes]] = {}
+        self._waiting: dict[str, list[bytes]] = {}
         self._writer: JsonlWriter | None = None
         self.lost = 0
 
     def add(self, result: Result) -> None:
-        self._waiting.setdefault(hour_file(self._folder, result.at), []).append(to_line(result.to_json()))
+        hour = result.at.isoformat()[:13]
+        self._waiting.setdefault(hour, []).append(to_line(result.to_json()))
 
     def flush(self) -> None:
         """Append what waits. On OSError it goes on waiting, up to a bound; beyond that the oldest are lost."""
         try:
-            for path in list(self._waiting):
-                self._open(path).append(self._waiting[path])
-                del self._waiting[path]
+            for hour in list(self._waiting):
+                self._open(self._folder / f"{hour}.jsonl").append(self._waiting[hour])
+                del self._waiting[hour]
         except OSError:
             self._bound()
             raise

@@ -46,7 +46,7 @@ def no_answer(failed: FetchFailed) -> Outcome:
 def _judge(check: HttpCheck, answer: Answer) -> Outcome:
     findings = [*_wrong_status(check, answer), *_wrong_content(check, answer)]
     kind = kind_of(findings[0], answer) if findings else None
-    status, message = Status.FAIL if findings else Status.OK, describe(findings)
+    status, message = Status.FAIL, describe(findings) if findings else ""
     if not findings:
         status, kind, message, findings = _slow(check, answer)
     return Outcome(

@@ -45,15 +45,16 @@ def check_rules(document: Any, rules: Iterable[JsonRule]) -> list[Finding]:
 
 
 def _check_rule(document: Any, rule: JsonRule) -> list[Finding]:
-    wanted = " and ".join(_wanted(name, limit) for name, limit in rule.limits.items())
     try:
         values = [match.value for match in compile_path(rule.path).find(document)]
     except _CANNOT as error:
-        return [Finding(rule.path, wanted, f"not to be evaluated ({type(error).__name__})")]
-    if not values:
-        return [Finding(rule.path, wanted, "missing")]
-    wrong = next((value for value in values if not _holds(value, rule)), values)
-    return [] if wrong is values else [Finding(rule.path, wanted, show(wrong))]
+        got = f"not to be evaluated ({type(error).__name__})"
+    else:
+        if values and all(_holds(value, rule) for value in values):
+            return []
+        got = show(next(value for value in values if not _holds(value, rule))) if values else "missing"
+    wanted = " and ".join(_wanted(name, limit) for name, limit in rule.limits.items())
+    return [Finding(rule.path, wanted, got)]
 
 
 def _holds(value: Any, rule: JsonRule) -> bool:

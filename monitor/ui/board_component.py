@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import streamlit as st
 
-_FILES = resources.files("monitor.ui").joinpath("board")
+from monitor.ui import board
+
 _BOARD = st.components.v2.component(
     "greenwall_board",
-    html=_FILES.joinpath("board.html").read_text("utf-8"),
-    css=_FILES.joinpath("board.css").read_text("utf-8"),
-    js=_FILES.joinpath("board.js").read_text("utf-8"),
+    html=board.markup(),
+    css=board.style(),
+    js=board.script(),
 )
 POLL_S = 2
 

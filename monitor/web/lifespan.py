@@ -10,19 +10,43 @@ from collections.abc import AsyncIterator
 
 from monitor.checker import Checker
 from monitor.config import ConfigError, Place
+from monitor.views import Views
 
-log = logging.getLogger(__name__)
+READY_S = 10.0
+
+
+def _log_to_stderr() -> None:
+    """Let the checker's own lines be seen: changes of status, commands, troubles."""
+    logger = logging.getLogger("monitor")
+    if not logger.handlers and not logging.getLogger().handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+
+
+def _say_hello(views: Views, checker: Checker) -> None:
+    snapshot = views.now().snapshot
+    if snapshot is None:
+        return
+    verb = "Following another checker on" if checker.role == "follower" else "Watching"
+    print(f"Greenwall: {verb} {len(snapshot.checks)} checks of {checker.config_path}", flush=True)
+    if snapshot.checker.demo_url:
+        print(f"Greenwall: break something at the demo's control panel, {snapshot.checker.demo_url}/", flush=True)
 
 
 @contextlib.asynccontextmanager
 async def running(place: Place) -> AsyncIterator[None]:
     """Run the checker while the server lives. A configuration that is invalid from the start ends the server."""
+    _log_to_stderr()
     checker = Checker(place.config, place.data)
     try:
         await asyncio.to_thread(checker.start)
     except ConfigError as error:
         # Serving a wall without a checker would show nothing, forever.
         raise SystemExit(f"Greenwall cannot start:\n{error}") from error
+    await asyncio.to_thread(checker.ready.wait, READY_S)
+    _say_hello(Views(place), checker)
     # What is loaded by now lives as long as the process: the collector need not look at it after every script run.
     gc.collect()
     gc.freeze()

@@ -1,0 +1,75 @@
+// Reading the payload.
+
+const text = (value) => (typeof value === "string" ? value : value === null || value === undefined ? "" : String(value));
+const list = (value) => (Array.isArray(value) ? value : []);
+
+function instant(value) {
+  const ms = typeof value === "string" ? Date.parse(value) : NaN;
+  return Number.isNaN(ms) ? null : ms;
+}
+
+function readCheck(raw) {
+  const flags = list(raw.flags).map(text);
+  const stale = raw.stale === true;
+  return {
+    key: text(raw.name), name: text(raw.name), group: text(raw.group) || "Other", status: text(raw.status), flags, stale,
+    tone: toneOf(raw.status, flags, stale), kind: text(raw.kind), severity: text(raw.severity), message: text(raw.message),
+    summary: text(raw.summary), ticks: text(raw.ticks).slice(-48), takenBy: text(raw.taken_by), tags: list(raw.tags).map(text),
+    sinceMs: instant(raw.since), checkedMs: instant(raw.checked_at), intervalS: Number(raw.interval_s) || 0,
+  };
+}
+
+const rank = (check) => Number(/\d+/.exec(check.severity)?.[0] ?? 9);
+
+function worstFirst(a, b) {
+  return (
+    LOUD.indexOf(a.tone) - LOUD.indexOf(b.tone) || rank(a) - rank(b) ||
+    (a.sinceMs ?? Infinity) - (b.sinceMs ?? Infinity) || (a.name < b.name ? -1 : 1)
+  );
+}
+
+// The counts are counted here, from the very tiles on the screen: the sentence cannot disagree with them.
+function readBoard(raw) {
+  if (!raw || !Array.isArray(raw.checks)) throw new Error("not a board");
+  const checks = raw.checks.map(readCheck);
+  const seen = new Map();
+  const counts = Object.fromEntries(Object.keys(TONES).map((tone) => [tone, 0]));
+  const groups = new Map(list(raw.groups).map((name) => [text(name), []]));
+  for (const check of checks) {
+    const twins = seen.get(check.name) ?? 0;
+    seen.set(check.name, twins + 1);
+    if (twins) check.key += `\u0000${twins}`; // two checks of one name are shown as two
+    counts[check.tone] += 1;
+    if (!groups.has(check.group)) groups.set(check.group, []);
+    groups.get(check.group).push(check);
+  }
+  return {
+    title: text(raw.title) || "Greenwall", zone: text(raw.timezone) || "UTC", nowMs: instant(raw.now),
+    staleAfterS: raw.stale_after_s > 0 ? Number(raw.stale_after_s) : 20, checks, counts,
+    uptime: raw.uptime && Number.isFinite(raw.uptime.ratio) ? raw.uptime : null,
+    notices: list(raw.notices).map((notice, i) => readNotice(notice, i)),
+    groups: [...groups].filter(([, members]) => members.length).map(([name, members]) => ({ key: name, name, checks: members })),
+    trouble: checks.filter((check) => LOUD.includes(check.tone)).sort(worstFirst),
+    doubtful: checks.filter((check) => DOUBTFUL.includes(check.tone)),
+  };
+}
+
+function readNotice(raw, i) {
+  return { key: i, tone: NOTICE_TONES[raw?.level] ?? "warn", text: text(raw?.text), more: list(raw?.more).map(text) };
+}
+
+// Rounded down: 99.996 % is not 100 %.
+function percent(ratio) {
+  return `${(Math.floor(ratio * 10000) / 100).toFixed(ratio >= 1 ? 0 : 2)} %`;
+}
+
+const haystacks = new WeakMap();
+
+function matches(check, words, tones) {
+  if (tones.size && !tones.has(check.tone)) return false;
+  if (!haystacks.has(check)) {
+    const parts = [check.name, check.group, ...check.tags, check.status, wordOf(check), TONES[check.tone].noun(1), ...check.flags];
+    haystacks.set(check, parts.join("\n").toLowerCase());
+  }
+  return words.every((word) => haystacks.get(check).includes(word));
+}

@@ -1,0 +1,188 @@
+"""What the wall shows: the document, its counts, what is stale, and when it counts as changed."""
+
+import gzip
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from monitor.alerts import AlertStatus
+from monitor.board import board, is_stale, render, summary
+from monitor.history.snapshot import CheckEntry, Notice, OpenAlert
+from monitor.model import Flag, Kind, Severity, Status
+from tests.make import at, entry, snapshot
+
+
+def flags(*names: Flag) -> dict[str, Any]:
+    return {"flags": frozenset(names)}
+
+
+def test_an_empty_wall_has_its_shape() -> None:
+    assert board(snapshot(), at()) == {
+        "version": 1,
+        "title": "Greenwall",
+        "timezone": "UTC",
+        "stale_after_s": 60.0,
+        "counts": {"OK": 0, "WARN": 0, "FAIL": 0, "UNKNOWN": 0, "PAUSED": 0, "MAINTENANCE": 0},
+        "uptime": None,
+        "notices": [],
+        "groups": [],
+        "checks": [],
+    }
+
+
+def test_a_tile_has_all_that_is_shown_of_a_check() -> None:
+    state = {"kind": Kind.TIMEOUT, "message": "no answer in 10 s", "latency_ms": 10000.26, "ticks": "OOF"} | flags(
+        Flag.PAUSED, Flag.ACKNOWLEDGED
+    )
+    alert = OpenAlert("a-1", "shop", "check", "shop fails", Severity.P1, AlertStatus.ACKNOWLEDGED, at(), "ann")
+    by_hand = OpenAlert("a-2", "shop", "manual", "by hand", Severity.P1, AlertStatus.ACTIVE, at(), "bob")
+    seen = snapshot(entry("shop", Status.FAIL, state=state, tags=("eu", "web")), alerts=(by_hand, alert))
+
+    assert board(seen, at(5))["checks"] == [
+        {
+            "name": "shop",
+            "group": "Services",
+            "status": "FAIL",
+            "flags": ["acknowledged", "paused"],
+            "since": "2026-11-20T14:00:00.123Z",
+            "checked_at": "2026-11-20T14:00:00.123Z",
+            "severity": "P2",
+            "kind": "timeout",
+            "latency_ms": 10000.3,
+            "message": "no answer in 10 s",
+            "summary": "paused",
+            "ticks": "OOF",
+            "taken_by": "ann",
+            "tags": ["eu", "web"],
+            "stale": False,
+            "interval_s": 30.0,
+        }
+    ]
+
+
+def test_a_check_that_nobody_took_is_nobodys_and_an_ok_one_needs_no_ticks() -> None:
+    alert = OpenAlert("a-1", "db", "check", "db fails", Severity.P1, AlertStatus.ACTIVE, at(), "")
+    shop, db = board(snapshot(entry("shop"), entry("db", Status.FAIL), alerts=(alert,)), at())["checks"]
+
+    assert (shop["taken_by"], shop["ticks"], shop["kind"]) == (None, "", None)
+    assert (db["taken_by"], db["ticks"], db["kind"]) == (None, "F", "status")
+
+
+def test_every_check_is_counted_once_as_what_it_is_first_of_all() -> None:
+    wall = board(
+        snapshot(
+            entry("a"),
+            entry("b"),
+            entry("c", Status.WARN),
+            entry("d", Status.FAIL),
+            entry("e", Status.UNKNOWN),
+            entry("f", Status.FAIL, state=flags(Flag.PAUSED)),
+            entry("g", Status.FAIL, state=flags(Flag.MAINTENANCE, Flag.PAUSED)),
+            entry("h", Status.OK, state={"checked_at": at(-3600)}),
+            entry("i", Status.FAIL, state=flags(Flag.CONFIRMING)),
+        ),
+        at(),
+    )
+
+    assert wall["counts"] == {"OK": 2, "WARN": 1, "FAIL": 2, "UNKNOWN": 2, "PAUSED": 1, "MAINTENANCE": 1}
+    assert sum(wall["counts"].values()) == len(wall["checks"])
+
+
+@pytest.mark.parametrize(
+    ("age_s", "state", "stale"),
+    [
+        (70, {}, False),
+        (70.1, {}, True),
+        (70.1, flags(Flag.PAUSED), False),
+        (70.1, flags(Flag.CONFIRMING), False),
+        (70.1, flags(Flag.ACKNOWLEDGED, Flag.MUTED), True),
+        (86400, {"checked_at": None}, False),
+        (-5, {}, False),
+    ],
+)
+def test_green_that_is_too_old_is_stale_unless_the_check_rests(
+    age_s: float, state: dict[str, Any], stale: bool
+) -> None:
+    seen = entry("shop", Status.OK, state=state, stale_after_s=70.0)
+
+    assert is_stale(seen, at(age_s)) is stale
+    wall = board(snapshot(seen), at(age_s))
+    assert wall["checks"][0]["stale"] is stale
+    assert wall["counts"]["UNKNOWN"] == int(stale)
+
+
+@pytest.mark.parametrize(("intervals", "stale_after_s"), [((2,), 10.0), ((300, 12), 24.0), ((300,), 60.0)])
+def test_the_wall_itself_is_stale_after_two_turns_within_bounds(
+    intervals: tuple[float, ...], stale_after_s: float
+) -> None:
+    entries = [entry(str(n), every_s=float(every_s)) for n, every_s in enumerate(intervals)]
+
+    assert board(snapshot(*entries), at())["stale_after_s"] == stale_after_s
+
+
+def test_groups_stand_in_the_order_of_the_file_and_notices_and_uptime_are_shown() -> None:
+    seen = snapshot(
+        entry("a", group="Shop"),
+        entry("b", group="Db"),
+        entry("c", group="Shop"),
+        notices=(Notice("error", "x", ("y",)),),
+    )
+    wall = board(seen, at(), uptime_30d=0.99912345678)
+
+    assert wall["groups"] == ["Shop", "Db"]
+    assert wall["notices"] == [{"level": "error", "text": "x", "more": ["y"]}]
+    assert wall["uptime"] == {"days": 30, "ratio": 0.999123}
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        (entry(state={"latency_ms": 412.4}), "412 ms"),
+        (entry(type="job", state={"latency_ms": 5.0, "message": "run 7 succeeded"}), "run 7 succeeded"),
+        (entry(type="host", state={"message": "cpu is at 12 %"}), "cpu is at 12 %"),
+        (entry(status=Status.FAIL, state={"kind": Kind.DNS}), "no name"),
+        (entry(status=Status.FAIL, state={"message": "status is 503, expected 200"}), "status is 503, expected…"),
+        (entry(state=flags(Flag.PAUSED)), "paused"),
+        (entry(status=Status.UNKNOWN, state={"checked_at": None, "kind": None}), "not checked yet"),
+    ],
+)
+def test_a_small_tile_says_the_one_thing_that_matters(seen: CheckEntry, text: str) -> None:
+    assert summary(seen) == text
+
+
+def test_every_kind_has_words_that_fit_a_small_tile() -> None:
+    for kind in Kind:
+        words = summary(entry(status=Status.FAIL, state={"kind": kind, "message": "m" * 99}))
+        assert 0 < len(words) <= 24
+
+
+def test_a_long_message_is_cut() -> None:
+    (tile,) = board(snapshot(entry(status=Status.FAIL, state={"message": "m" * 1000})), at())["checks"]
+
+    assert len(tile["message"]) == 300
+
+
+def test_the_page_is_the_document_compressed() -> None:
+    wall = board(snapshot(entry("shop ü")), at())
+
+    assert orjson.loads(gzip.decompress(render(wall).body)) == wall
+    assert render(wall).body[4:8] == bytes(4), "gzip's own time of day would make equal pages differ"
+
+
+def test_the_etag_is_the_same_for_the_same_content_and_no_other() -> None:
+    def etag(seconds: float = 1.0, **state: Any) -> str:
+        return render(board(snapshot(entry("shop", state=state)), at(seconds))).etag
+
+    assert render(board(snapshot(entry("shop")), at(1))) == render(board(snapshot(entry("shop")), at(60)))
+    assert etag(1).startswith('"')
+    assert etag(1).endswith('"')
+    assert len({etag(1), etag(3600), etag(message="x"), etag(**flags(Flag.PAUSED)), etag(latency_ms=5.0)}) == 5
+
+
+def test_a_new_heartbeat_alone_does_not_change_the_etag() -> None:
+    seen = snapshot(entry("shop"))
+    beaten = replace(seen, updated_at=at(1), checker=replace(seen.checker, heartbeat_at=at(1), in_flight=5, results=9))
+
+    assert render(board(beaten, at(1))).etag == render(board(seen, at(1))).etag
