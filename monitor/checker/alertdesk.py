@@ -60,6 +60,11 @@ class AlertDesk:
             alert = self._record(event)
         return alert
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something waits to be stored or sent."""
+        return bool(self._unstored or self._undelivered)
+
     def commit(self) -> None:
         """Store new events, then send what they queued. OSError leaves them waiting, but the messages go out."""
         try:

@@ -157,7 +157,8 @@ class Leader:
                 self._timetable.run_due()
                 if time.monotonic() >= self._next_inbox:
                     self._take_commands()
-                self._commit()
+                if self._urgent or self._desk.has_news:
+                    self._commit()
                 if time.monotonic() >= (self._next_beat - BEAT_S + SOON_S if self._urgent else self._next_beat):
                     self._beat()
         finally:
@@ -312,6 +313,7 @@ class Leader:
     def _beat(self) -> None:
         self._urgent = False
         self._next_beat = time.monotonic() + BEAT_S
+        self._commit()
         self._look_at_config()
         if time.monotonic() >= self._next_compaction:
             self._next_compaction = time.monotonic() + COMPACT_EVERY_S

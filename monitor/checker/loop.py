@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 log = logging.getLogger(__name__)
+GATHER_S = 0.01
 Job = Callable[[], None]
 
 
@@ -38,7 +39,10 @@ class Loop:
         if self._timers:
             wait_s = min(wait_s, self._timers[0][0] - time.monotonic())
         with contextlib.suppress(queue.Empty):
-            self._guard(self._posted.get(timeout=wait_s) if wait_s > 0 else self._posted.get_nowait())
+            first = self._posted.get(timeout=wait_s) if wait_s > 0 else self._posted.get_nowait()
+            # What belongs together comes together: waking once for all of it costs a fraction of waking for each.
+            time.sleep(GATHER_S)
+            self._guard(first)
         self._drain()
         while self._timers and self._timers[0][0] <= time.monotonic():
             self._guard(heapq.heappop(self._timers)[2])
