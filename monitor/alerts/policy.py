@@ -1,0 +1,155 @@
+"""The policy: what a verdict, a person or an edited configuration means for alerts, each with a named reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.alerts.record import CHECKER, CONFIGURATION, Alert, AlertEvent, What, alert_id
+from monitor.config import CheckBase
+from monitor.model import Category, Event, Json, Kind, Severity, Status
+from monitor.state import CheckState
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy wants, or does not want, and why. `events` are to be stored, in order."""
+
+    reason: str
+    events: tuple[AlertEvent, ...] = ()
+
+
+_CATEGORY = {"host": Category.SYSTEM, "http": Category.AVAILABILITY, "job": Category.BUSINESS}
+
+
+def category_of(check: CheckBase, kind: Kind | None) -> Category:
+    """Return the check's own category, else the one that its type and the kind of failure suggest."""
+    if check.category:
+        return check.category
+    if kind is Kind.SLOW:
+        return Category.PERFORMANCE
+    return _CATEGORY.get(str(getattr(check, "type", "")), Category.APPLICATION)
+
+
+def on_verdict(
+    check: CheckBase, state: CheckState, latest: Alert | None, channels: tuple[str, ...], now: datetime
+) -> Decision:
+    """Return what this verdict means for the check's alert.
+
+    `state` is after the verdict, `latest` the check's newest alert, `channels` who is to be told of an opening.
+    """
+    if state.status is Status.FAIL:
+        return _on_fail(check, state, latest, channels, now)
+    if latest is None or not latest.is_open or latest.source != "check":
+        return Decision("no alert is open")
+    if state.status is Status.UNKNOWN:
+        return Decision("could not be judged: the alert stays open")
+    return _on_recovery(check, state, latest, now)
+
+
+def _on_fail(
+    check: CheckBase, state: CheckState, latest: Alert | None, channels: tuple[str, ...], now: datetime
+) -> Decision:
+    if latest and latest.source == "check" and latest.is_open:
+        return Decision(f"alert {latest.id} is open already")
+    # By hand only: what Greenwall itself resolved is over, also when the clock was set back since.
+    by_hand = latest is not None and latest.resolved_by not in (CHECKER, CONFIGURATION)
+    if latest and latest.source == "check" and by_hand and latest.opened_at >= state.since:
+        return Decision(f"this outage had alert {latest.id}, resolved by {latest.resolved_by}")
+    identifier = alert_id(check.name, now)
+    event = Event.DEADLINE_MISS if state.kind is Kind.DEADLINE else Event.FIRST_FAIL
+    data: dict[str, Json] = {
+        "resource": check.name,
+        "source": "check",
+        "title": _title(check.name, state.kind),
+        "message": state.message,
+        "severity": check.severity.value,
+        "category": category_of(check, state.kind).value,
+        "kind": state.kind.value if state.kind else None,
+        "runbook": check.runbook,
+    }
+    opened = AlertEvent(now, What.OPENED, identifier, note="failure confirmed", data=data)
+    if event not in check.events:
+        reason = f"{event.value} is not in notify_on of {check.name}"
+        return Decision(reason, (opened, AlertEvent(now, What.NOT_TOLD, identifier, note=reason)))
+    return Decision("failure confirmed", (opened, *_queue(identifier, event, channels, now)))
+
+
+def _on_recovery(check: CheckBase, state: CheckState, alert: Alert, now: datetime) -> Decision:
+    note = "recovered" if state.status is Status.OK else f"answers again, with a warning: {state.message}"
+    resolved = AlertEvent(now, What.RESOLVED, alert.id, note=note)
+    reason = ""
+    if not alert.told:
+        reason = "nobody was told of the opening"
+    elif Event.RECOVERED not in check.events:
+        reason = f"recovered is not in notify_on of {check.name}"
+    if reason:
+        return Decision(reason, (resolved, AlertEvent(now, What.NOT_TOLD, alert.id, note=reason)))
+    return Decision("recovered", (resolved, *_queue(alert.id, Event.RECOVERED, alert.told, now)))
+
+
+def on_removed(alert: Alert, now: datetime) -> Decision:
+    """Return the end of an alert whose check is no longer in the configuration: who was told is told."""
+    note = "the check was removed from the configuration"
+    resolved = AlertEvent(now, What.RESOLVED, alert.id, by=CONFIGURATION, note=note)
+    return Decision(note, (resolved, *_queue(alert.id, Event.RECOVERED, alert.told, now)))
+
+
+def manual_alert(
+    resource: str, severity: Severity, message: str, channels: tuple[str, ...], by: str, now: datetime
+) -> Decision:
+    """Return the opening of an alert that a person sends."""
+    identifier = alert_id(f"manual:{by}:{resource}:{message}", now)
+    data: dict[str, Json] = {
+        "resource": resource,
+        "source": "manual",
+        "title": f"{resource}: {message.splitlines()[0][:80] if message else 'manual alert'}",
+        "message": message,
+        "severity": severity.value,
+        "category": Category.APPLICATION.value,
+        "kind": None,
+        "runbook": None,
+    }
+    opened = AlertEvent(now, What.OPENED, identifier, by=by, note="sent by hand", data=data)
+    return Decision("sent by hand", (opened, *_queue(identifier, "manual", channels, now)))
+
+
+def acknowledge(alert: Alert, by: str, note: str, now: datetime) -> Decision:
+    """Return that somebody has this alert now; nothing when it is over."""
+    if not alert.is_open:
+        return Decision(f"alert {alert.id} is resolved already")
+    return Decision("acknowledged", (AlertEvent(now, What.ACKNOWLEDGED, alert.id, by=by, note=note),))
+
+
+def resolve(alert: Alert, by: str, note: str, now: datetime) -> Decision:
+    """Return the end of this alert by a person; who was told it broke is told that it is over."""
+    if not alert.is_open:
+        return Decision(f"alert {alert.id} is resolved already")
+    resolved = AlertEvent(now, What.RESOLVED, alert.id, by=by, note=note or "resolved by hand")
+    return Decision("resolved", (resolved, *_queue(alert.id, Event.RECOVERED, alert.told, now)))
+
+
+def _queue(identifier: str, event: str, channels: Iterable[str], now: datetime) -> tuple[AlertEvent, ...]:
+    return tuple(
+        AlertEvent(now, What.QUEUED, identifier, data={"event": str(event), "channel": channel}) for channel in channels
+    )
+
+
+_TITLES = {
+    Kind.DNS: "name does not resolve",
+    Kind.CONNECT: "cannot be reached",
+    Kind.TLS: "TLS problem",
+    Kind.TIMEOUT: "does not answer in time",
+    Kind.PROTOCOL: "answers garbage",
+    Kind.STATUS: "answers with an error",
+    Kind.CONTENT: "answers wrongly",
+    Kind.SLOW: "too slow",
+    Kind.DEADLINE: "missed its deadline",
+    Kind.RESOURCE: "runs out of room",
+    Kind.AUTH: "refuses the credentials",
+}
+
+
+def _title(name: str, kind: Kind | None) -> str:
+    return f"{name} {_TITLES.get(kind, 'fails') if kind else 'fails'}"
