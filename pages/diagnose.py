@@ -46,7 +46,7 @@ if name != asked:
     st.query_params["name"] = name
 span = right.segmented_control("Look back", list(LOOKBACKS), default="1 h", required=True)
 entry = snapshot.checks[name]
-st.markdown(f"{words.status_badge(entry.state.status)} since {words.ago(entry.state.since)}")
+st.markdown(f"{words.status_badge(entry.state.status)} for {words.ago(entry.state.since).removesuffix(' ago')}")
 st.text(entry.state.message)
 if entry.state.status is Status.OK:
     st.caption("It is well now; a diagnosis looks at what happened before.")

@@ -25,9 +25,10 @@ from monitor.channels import build_channels
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.loop import Loop
 from monitor.checker.orders import Orders
+from monitor.checker.publish import Publisher
 from monitor.checker.restore import restored_states
 from monitor.checker.timetable import Timetable, spread
-from monitor.checker.watch import Watch, entries
+from monitor.checker.watch import Watch
 from monitor.config import CheckBase, ConfigError, Environment, LoadedConfig, load_config
 from monitor.demo import DemoServer
 from monitor.history.compaction import compact
@@ -41,9 +42,6 @@ from monitor.history.snapshot import (
     Notice,
     OpenAlert,
     Snapshot,
-    entry_json,
-    replace_file,
-    snapshot_json,
 )
 from monitor.model import Flag, Json, Outcome, Result
 from monitor.probes import Setting
@@ -136,7 +134,7 @@ class Leader:
         self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries, self._chores, self._rerun)
         self._orders = Orders(self._watch, self._desk, self._results)
         self._timetable = Timetable(self._watch.start)
-        self._fragments: dict[str, bytes] = {}
+        self._publisher = Publisher(data / "state.json")
         self._applied: deque[Applied] = deque(maxlen=APPLIED_KEPT)
         self._notices: dict[str, Notice] = {}
         self._config_seen = self._config_stamp()
@@ -150,6 +148,7 @@ class Leader:
         """Check until told to stop, then leave everything on disk."""
         self._configure(self._loaded, restored_states(self._data))
         self._publish()
+        self._publisher.settle()
         on_ready()
         try:
             while not stopping.is_set():
@@ -196,7 +195,6 @@ class Leader:
             gone_names = {watched.check.name for watched in gone}
         for name in gone_names:
             self._desk.removed(name)
-            self._fragments.pop(name, None)
         self._plan()
         self._notices.pop("config", None)
         self._urgent = True
@@ -311,21 +309,24 @@ class Leader:
         self._notices[key] = Notice("error", f"Greenwall's own trouble: {text}", (str(error),))
 
     def _beat(self) -> None:
-        self._urgent = False
         self._next_beat = time.monotonic() + BEAT_S
         self._commit()
         self._look_at_config()
         if time.monotonic() >= self._next_compaction:
             self._next_compaction = time.monotonic() + COMPACT_EVERY_S
             self._chores.submit(compact, self._data / "results", utc_now(), self._loaded.config.general.retention_days)
-        self._publish()
+        if not self._publisher.is_busy:
+            self._publish()
 
     def _publish(self) -> None:
-        dirty = [self._watch.watched[name] for name in self._watch.dirty if name in self._watch.watched]
-        for entry in entries(dirty):
-            self._fragments[entry.name] = entry_json(entry)
+        if error := self._publisher.trouble:
+            self._own_trouble("state", "state.json cannot be written", error)
+        else:
+            self._notices.pop("state", None)
+        self._urgent = False
+        watched, now = self._watch.watched, utc_now()
+        changed = [watched[name] for name in self._watch.dirty if name in watched]
         self._watch.dirty.clear()
-        now = utc_now()
         snapshot = Snapshot(
             updated_at=now,
             checker=self._info(now),
@@ -334,13 +335,7 @@ class Leader:
             applied=tuple(self._applied),
             channels=tuple(ChannelInfo(c.name, c.type, c.problem) for c in self._desk.outbox.channels.values()),
         )
-        fragments = (self._fragments[name] for name in self._watch.watched)
-        try:
-            replace_file(self._data / "state.json", snapshot_json(snapshot, fragments))
-        except OSError as error:
-            self._own_trouble("state", "state.json cannot be written", error)
-        else:
-            self._notices.pop("state", None)
+        self._publisher.publish(snapshot, watched, changed)
 
     def _info(self, now: datetime) -> CheckerInfo:
         return CheckerInfo(
@@ -368,7 +363,9 @@ class Leader:
         self._chores.shutdown(wait=False, cancel_futures=True)
         self._loop.run(0.1)
         self._commit()
+        self._publisher.settle()
         self._publish()
+        self._publisher.close()
         self._results.close()
         self._desk.close()
         self._audit.close()
