@@ -18,6 +18,10 @@ from monitor.model import Category, Event, Severity
 from monitor.units import parse_duration
 
 
+# Nothing is waited for longer than a year.
+LONGEST_S = 366 * 86400.0
+
+
 def _not_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError(f"expected a number, got {str(value).lower()}")
@@ -27,7 +31,10 @@ def _not_bool(value: object) -> object:
 def _duration(value: object) -> float:
     if not isinstance(value, (str, int, float)):
         raise ValueError(f"expected a duration such as 30s or 5m, got {value!r}")
-    return parse_duration(value)
+    seconds = parse_duration(value)
+    if not seconds <= LONGEST_S:
+        raise ValueError(f"expected at most 366 days, got {value!r}")
+    return seconds
 
 
 def _severity(value: object) -> Severity:
@@ -69,8 +76,6 @@ def _name(value: str) -> str:
     return value
 
 
-# Nothing is waited for longer than a year.
-LONGEST_S = 366 * 86400.0
 _DURATION_SCHEMA = {
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0},
@@ -83,7 +88,7 @@ _SEVERITY_SCHEMA = {
     "enum": ["P1", "P2", "P3", "P4", "critical", "high", "medium", "low"],
 }
 
-Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0, le=LONGEST_S), WithJsonSchema(_DURATION_SCHEMA)]
+Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0), WithJsonSchema(_DURATION_SCHEMA)]
 Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
 Percent = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=100)]
