@@ -17,7 +17,6 @@ from monitor.config.jsonpath import compile_path
 from monitor.model import Category, Event, Severity
 from monitor.units import parse_duration
 
-
 # Nothing is waited for longer than a year.
 LONGEST_S = 366 * 86400.0
 
