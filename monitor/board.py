@@ -66,8 +66,7 @@ def _counted_as(tile: dict[str, Any]) -> str:
 
 def is_stale(entry: CheckEntry, now: datetime) -> bool:
     """Return whether a check that should be looked at has not been for longer than it may be."""
-    resting = entry.state.flags & {Flag.PAUSED, Flag.CONFIRMING}
-    if resting or entry.state.checked_at is None:
+    if Flag.PAUSED in entry.state.flags or entry.state.checked_at is None:
         return False
     return seconds_between(entry.state.checked_at, now) > entry.stale_after_s
 

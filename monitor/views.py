@@ -5,11 +5,12 @@ Nothing here changes anything. Files are parsed again only when they have change
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ from monitor.alerts import Alert, AlertBook, AlertEvent
 from monitor.config import CheckBase, ConfigError, LoadedConfig, Place, load_config
 from monitor.diagnosis import Evidence, gather
 from monitor.history.jsonl import read_lines
+from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame
 from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.ledger import Tally, tally
 from monitor.model import Result, Status
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
 # The checker writes its heartbeat each second; a process that is suspended or a full disk stops it.
 HEARTBEAT_OLD_S = 10.0
+# Clocks of two machines differ by less than this.
+AHEAD_S = 5.0
 _UPTIME_KEPT_S = 300.0
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Views:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._kept = _Kept()
+        self._heartbeat = (datetime.min.replace(tzinfo=UTC), 0.0)
 
     def now(self) -> Now:
         """Return the present, or why it cannot be read."""
@@ -86,8 +92,18 @@ class Views:
             return Now(None, str(error))
         if snapshot is None:
             return Now(None, "no checker has written data/state.json yet")
-        age_s = max(seconds_between(snapshot.checker.heartbeat_at, utc_now()), 0.0)
-        return Now(snapshot, age_s=age_s)
+        return Now(snapshot, age_s=self._age_s(snapshot.checker.heartbeat_at))
+
+    def _age_s(self, heartbeat_at: datetime) -> float:
+        """Return the heartbeat's age by the clock, or by how long this process has seen it unchanged, if that is more.
+
+        One that lies in the future was written before the clock was set back: it is as old as it is ahead.
+        """
+        if heartbeat_at != self._heartbeat[0]:
+            self._heartbeat = (heartbeat_at, time.monotonic())
+        age_s = seconds_between(heartbeat_at, utc_now())
+        by_clock_s = -age_s if age_s < -AHEAD_S else max(age_s, 0.0)
+        return max(by_clock_s, time.monotonic() - self._heartbeat[1])
 
     def config(self) -> LoadedConfig | None:
         """Return the configuration as the file has it, or None while it is invalid (the snapshot's notice says why)."""
@@ -127,20 +143,14 @@ class Views:
         newest: int = 50_000,
     ) -> pd.DataFrame:
         """Return verdicts, the newest first, with the columns of a result line."""
-        from monitor.history.query import results_frame
-
         return results_frame(self.place.results, since, until, name, statuses, newest)
 
     def seconds(self, since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
         """Return name, bucket, status, seconds, verdicts, p50_ms, p95_ms."""
-        from monitor.history.query import seconds_frame
-
         return seconds_frame(self.place.results, since, until, bucket_s)
 
     def changes(self, since: datetime, until: datetime, name: str | None = None) -> pd.DataFrame:
         """Return at, name, before, status, kind, message of verdicts that changed a status, the newest first."""
-        from monitor.history.query import changes_frame
-
         return changes_frame(self.place.results, since, until, name)
 
     def uptime(self, days: int = 30) -> float | None:
@@ -152,7 +162,11 @@ class Views:
         until = utc_now()
         since = until - timedelta(days=days)
         snapshot = self.now().snapshot
-        rows = tallies(self.seconds(since, until, days * 86400.0), days * 86400.0)
+        try:
+            rows = tallies(self.seconds(since, until, days * 86400.0), days * 86400.0)
+        except DamagedHistory:
+            log.exception("the uptime of %d days cannot be read; the board goes without it", days)
+            return None
         known = set(snapshot.checks) if snapshot else set()
         return sum((t for name, t in rows.items() if name in known), Tally()).uptime_ratio
 

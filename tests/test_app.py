@@ -252,3 +252,6 @@ def test_an_old_heartbeat_is_503(tmp_path: Path, shipped: Running) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 503 and "heartbeat" in answer.json()["trouble"]
     assert float(client.get("/api/board").headers["Greenwall-Heartbeat-Age"]) > 60
+    state["checker"]["heartbeat_at"] = "2999-11-21T00:00:00.000Z"
+    place.state.write_text(json.dumps(state))
+    assert client.get("/healthz").status_code == 503, "written before the clock was set back"

@@ -96,7 +96,7 @@ def test_every_check_is_counted_once_as_what_it_is_first_of_all() -> None:
         (70, {}, False),
         (70.1, {}, True),
         (70.1, flags(Flag.PAUSED), False),
-        (70.1, flags(Flag.CONFIRMING), False),
+        (70.1, flags(Flag.CONFIRMING), True),
         (70.1, flags(Flag.ACKNOWLEDGED, Flag.MUTED), True),
         (86400, {"checked_at": None}, False),
         (-5, {}, False),

@@ -356,6 +356,53 @@ def test_a_full_disk_is_our_own_trouble_and_results_are_written_afterwards(
     assert len(house.results()) >= written + 3
 
 
+def test_a_full_disk_does_not_silence_an_alert(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from monitor.history.jsonl import JsonlWriter
+
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: len(house.results()) >= 1, what="a verdict")
+
+    def full(_writer: JsonlWriter, _lines: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(JsonlWriter, "append", full)
+    target.code = 500
+    eventually(lambda: "ALERT [P2 FAIL] web" in capfd.readouterr().out, what="it is told all the same")
+
+
+def test_a_failure_seen_by_hand_on_a_paused_check_is_a_verdict(house: House, target: Target) -> None:
+    house.write(config(target.url, retries=1))
+    house.start()
+    eventually(lambda: house.status() is Status.OK, what="well")
+    commands.outcome(house.place, commands.pause(house.place, "web", "ann"))
+    target.code = 500
+    commands.outcome(house.place, commands.run_now(house.place, "web", "ann"))
+    eventually(lambda: house.status() is Status.FAIL, what="the failure counts")
+
+
+def test_a_command_that_cannot_be_removed_is_carried_out_once(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write(config(target.url))
+    house.start()
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.parent == house.place.inbox:
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    commands.send_alert(house.place, "billing", Severity.P1, "m", ["console"], "ann")
+    eventually(lambda: any("data/inbox" in notice.text for notice in house.snapshot.notices), what="a notice")
+    streak = house.snapshot.checks["web"].state.streak
+    eventually(lambda: house.snapshot.checks["web"].state.streak > streak + 2, what="checking goes on")
+    assert sum(event.what is What.OPENED for event in house.events()) == 1
+
+
 def test_secrets_of_the_environment_are_in_no_file(
     house: House, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

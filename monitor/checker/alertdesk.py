@@ -13,7 +13,7 @@ from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, What, on_remo
 from monitor.channels import default_route
 from monitor.checker.loop import Loop
 from monitor.checker.outbox import Outbox
-from monitor.config import CheckBase, HttpPost
+from monitor.config import CheckBase, HttpPost, make_redactor
 from monitor.history.jsonl import JsonlWriter, read_lines, to_line
 from monitor.model import Json, Status
 from monitor.remedy import Tried, cooling_down, run_action
@@ -29,13 +29,18 @@ class AlertDesk:
     def __init__(self, path: Path, loop: Loop, pool: Executor, chores: Executor, rerun: Callable[[str], None]) -> None:
         self._writer = JsonlWriter(path, fsync=True)
         self.book = AlertBook(_events(path))
-        self.outbox = Outbox(loop, pool, self._record)
+        self.outbox = Outbox(loop, pool, self._record, self.book.get)
         self._loop = loop
         self._chores = chores
         self._rerun = rerun
+        self._redact: Callable[[str], str] = make_redactor(())
         self._unstored: list[AlertEvent] = []
         self._undelivered: set[str] = {n.alert for n in self.book.outbox()}
         self._last_remedy = _last_remedies(self.book)
+
+    def configure(self, redact: Callable[[str], str]) -> None:
+        """`redact` takes secrets out of what remedies say: an exception's text can hold the URL that it was for."""
+        self._redact = redact
 
     def judge(self, check: CheckBase, state: CheckState, now: datetime) -> Alert | None:
         """Act on a verdict; return the check's alert when this verdict opened or closed one."""
@@ -121,8 +126,9 @@ class AlertDesk:
             "ok": tried.ok,
             "ran": not tried.detail.startswith("not run"),
         }
-        log.info("remedy for %s: %s", alert.resource, tried.detail)
-        self._record(AlertEvent(utc_now(), What.REMEDY, alert.id, note=tried.detail, data=data))
+        note = self._redact(tried.detail)
+        log.info("remedy for %s: %s", alert.resource, note)
+        self._record(AlertEvent(utc_now(), What.REMEDY, alert.id, note=note, data=data))
 
 
 def _events(path: Path) -> list[AlertEvent]:

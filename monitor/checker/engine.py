@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -32,7 +31,7 @@ from monitor.checker.watch import Watch
 from monitor.config import CheckBase, ConfigError, Environment, LoadedConfig, load_config
 from monitor.demo import DemoServer
 from monitor.history.compaction import compact
-from monitor.history.inbox import waiting
+from monitor.history.inbox import Command, waiting
 from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.history.results import ResultLog
 from monitor.history.snapshot import (
@@ -43,8 +42,8 @@ from monitor.history.snapshot import (
     OpenAlert,
     Snapshot,
 )
-from monitor.model import Flag, Json, Outcome, Result
-from monitor.probes import Setting
+from monitor.model import Flag, Json, Result
+from monitor.probes import Setting, redacted
 from monitor.state import CheckState, Transition
 from monitor.units import to_rfc3339, utc_now
 
@@ -57,7 +56,8 @@ TICK_S = 0.2
 LOCK_RETRY_S = 2.0
 COMPACT_EVERY_S = 600.0
 DELIVERY_WORKERS = 8
-APPLIED_KEPT = 100
+LAST_MESSAGES_S = 6.0
+APPLIED_KEPT = 500
 
 
 class Checker:
@@ -101,6 +101,11 @@ class Checker:
                 self.ready.set()
                 self._stopping.wait(LOCK_RETRY_S)
                 continue
+            except OSError:
+                log.exception("the lock %s cannot be taken: check who owns the data folder", lock.lock_file)
+                self.role = "locked out"
+                self._stopping.wait(LOCK_RETRY_S)
+                continue
             try:
                 self.role = "leader"
                 leader = Leader(self.config_path, self.data, self._start_demo, self._deliver_only)
@@ -136,6 +141,7 @@ class Leader:
         self._timetable = Timetable(self._watch.start)
         self._publisher = Publisher(data / "state.json")
         self._applied: deque[Applied] = deque(maxlen=APPLIED_KEPT)
+        self._carried_out: deque[str] = deque(maxlen=10 * APPLIED_KEPT)
         self._notices: dict[str, Notice] = {}
         self._config_seen = self._config_stamp()
         self._reloading = False
@@ -172,20 +178,23 @@ class Leader:
             self._stop_demo()
             return loaded
         if self._demo is None:
-            self._demo = DemoServer(self._config_path.parent / ".last_job_id", port=loaded.config.demo_port)
-            self._demo.start()
+            demo = DemoServer(self._config_path.parent / ".last_job_id", port=loaded.config.demo_port)
+            demo.start()
+            # Known to the other thread only once it serves, as it is unknown to it before it stops.
+            self._demo = demo
         # The port may have been taken: the checks follow the demo to the one that it got.
         return load_config(self._config_path, environment.with_default("MOCKAPP_BASE", self._demo.base_url))
 
     def _stop_demo(self) -> None:
-        if self._demo:
-            self._demo.stop()
-            self._demo = None
+        demo, self._demo = self._demo, None
+        if demo:
+            demo.stop()
 
     def _configure(self, loaded: LoadedConfig, states: dict[str, CheckState] | None = None) -> None:
         self._loaded = loaded
         redact = loaded.environment.redactor()
         setting = Setting(loaded.folder, loaded.config.general.timezone)
+        self._desk.configure(redact)
         self._desk.outbox.configure(build_channels(loaded), loaded.config.general.wall_url)
         gone = self._watch.configure(loaded.checks, setting, partial(redacted, redact))
         if states is not None:
@@ -268,12 +277,28 @@ class Leader:
 
     def _take_commands(self) -> None:
         self._next_inbox = time.monotonic() + TICK_S
-        for path, command in waiting(self._data / "inbox"):
+        try:
+            found = [one for one in waiting(self._data / "inbox") if one[1].id not in self._carried_out]
+            for path, command in found:
+                self._carry_out(command)
+                # What it asked for is on disk before the asking is gone.
+                self._commit()
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            self._own_trouble("inbox", "commands cannot be read or removed; who owns data/inbox?", error)
+        else:
+            self._notices.pop("inbox", None)
+
+    def _carry_out(self, command: Command) -> None:
+        self._carried_out.append(command.id)
+        try:
             applied = self._orders.carry_out(command)
-            path.unlink(missing_ok=True)
-            self._applied.append(applied)
-            self._urgent = True
-            self._note(command.verb.value, command.target, command.by, applied.detail, command.id, applied.ok)
+        except Exception as error:  # the edge: a command that breaks us is answered, once, and not tried for ever
+            log.exception("command %s broke", command.verb)
+            applied = Applied(command.id, False, f"Greenwall broke on this command: {type(error).__name__}")
+        self._applied.append(applied)
+        self._urgent = True
+        self._note(command.verb.value, command.target, command.by, applied.detail, command.id, applied.ok)
 
     def _note(self, action: str, target: str, by: str, detail: str, command: str = "", ok: bool = True) -> None:
         line: dict[str, Json] = {
@@ -295,8 +320,11 @@ class Leader:
     def _commit(self) -> None:
         """Put on disk what has happened: results before the state that contains them."""
         try:
-            self._results.flush()
-            self._desk.commit()
+            try:
+                self._results.flush()
+            finally:
+                # A disk that takes no results must not keep an alert from going out.
+                self._desk.commit()
         except OSError as error:
             self._own_trouble("disk", "results cannot be written; they are kept in memory", error)
         else:
@@ -347,7 +375,7 @@ class Leader:
             lateness_s=self._watch.lateness(),
             in_flight=self._watch.in_flight,
             results=self._watch.results,
-            demo_url=self._demo.base_url if self._demo else None,
+            demo_url=demo.base_url if (demo := self._demo) else None,
         )
 
     def _fault_notice(self) -> tuple[Notice, ...]:
@@ -358,10 +386,16 @@ class Leader:
 
     def _end(self) -> None:
         self._probes.shutdown(wait=False, cancel_futures=True)
-        # Messages on their way get a moment; what does not end is still in the outbox after the next start.
-        self._deliveries.shutdown(wait=False, cancel_futures=True)
         self._chores.shutdown(wait=False, cancel_futures=True)
         self._loop.run(0.1)
+        self._commit()
+        # Messages on their way get a moment, so that they are marked as sent and not sent again after the start;
+        # what does not end in time is still in the outbox then.
+        give_up_at = time.monotonic() + LAST_MESSAGES_S
+        while self._desk.outbox.is_busy and time.monotonic() < give_up_at:
+            self._loop.run(TICK_S)
+        self._desk.outbox.stop()
+        self._deliveries.shutdown(wait=False, cancel_futures=True)
         self._commit()
         self._publisher.settle()
         self._publish()
@@ -370,10 +404,3 @@ class Leader:
         self._desk.close()
         self._audit.close()
         self._stop_demo()
-
-
-def redacted(redact: Callable[[str], str], outcome: Outcome) -> Outcome:
-    """Return the outcome with secrets taken out of every text in it."""
-    findings = tuple(replace(f, got=redact(f.got), expected=redact(f.expected)) for f in outcome.findings)
-    observed = {key: redact(value) if isinstance(value, str) else value for key, value in outcome.observed.items()}
-    return replace(outcome, message=redact(outcome.message), findings=findings, observed=observed)

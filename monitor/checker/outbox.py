@@ -17,6 +17,7 @@ from functools import partial
 from monitor.alerts import Alert, AlertEvent, Notification, What
 from monitor.channels import Channel, Receipt, compose
 from monitor.checker.loop import Loop
+from monitor.model import Event
 from monitor.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -27,11 +28,20 @@ CONSOLE = "console"
 class Outbox:
     """Delivers queued notifications. `record` stores an event and folds it into the book."""
 
-    def __init__(self, loop: Loop, pool: Executor, record: Callable[[AlertEvent], Alert | None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        pool: Executor,
+        record: Callable[[AlertEvent], Alert | None],
+        find: Callable[[str], Alert | None],
+    ) -> None:
+        self._find = find
         self._loop = loop
         self._pool = pool
         self._record = record
         self._on_its_way: set[str] = set()
+        self._waits: set[str] = set()
+        self._stopped = False
         self._wall_url: str | None = None
         self.channels: Mapping[str, Channel] = {}
         self.sent = 0
@@ -41,9 +51,22 @@ class Outbox:
         self.channels = channels
         self._wall_url = wall_url
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._on_its_way)
+
+    def stop(self) -> None:
+        """Send nothing more: what is queued stays in the outbox for the next start."""
+        self._stopped = True
+
     def deliver(self, alert: Alert, notification: Notification) -> None:
-        """Send it unless it is on its way or at its end. Its `queued` event must be stored already."""
-        if notification.key in self._on_its_way or notification.ended:
+        """Send it unless it is on its way, waits for its next try, or is at its end. It must be stored already.
+
+        That it is over is said on each channel after that it began.
+        """
+        if self._stopped or notification.ended or notification.key in self._on_its_way | self._waits:
+            return
+        if notification.event == Event.RECOVERED and _opening_is_open(alert, notification.channel):
             return
         channel = self.channels.get(notification.channel)
         if channel is None or not channel.configured:
@@ -68,6 +91,7 @@ class Outbox:
         if receipt.ok:
             self.sent += 1
             self._mark(alert, notification, What.SENT, receipt.detail)
+            self._go_on(alert, notification.channel)
         elif receipt.permanent or notification.attempts >= len(WAITS_S):
             self._end(alert, notification, receipt.detail)
         else:
@@ -75,13 +99,27 @@ class Outbox:
 
     def _again(self, alert: Alert, notification: Notification, receipt: Receipt) -> None:
         wait_s = receipt.retry_after_s or WAITS_S[notification.attempts]
-        after = self._mark(alert, notification, What.FAILED, f"{receipt.detail}; again in {wait_s:.0f} s")
-        if after:
-            self._loop.after(wait_s, partial(self.deliver, after, after.notifications[notification.key]))
+        self._mark(alert, notification, What.FAILED, f"{receipt.detail}; again in {wait_s:.0f} s")
+        self._waits.add(notification.key)
+        self._loop.after(wait_s, partial(self._retry, alert.id, notification.key))
+
+    def _retry(self, alert_id: str, key: str) -> None:
+        self._waits.discard(key)
+        alert = self._find(alert_id)
+        if alert:
+            self.deliver(alert, alert.notifications[key])
+
+    def _go_on(self, alert: Alert, channel: str) -> None:
+        """Send what waited on this channel for the message before it."""
+        now = self._find(alert.id)
+        for notification in now.notifications.values() if now else ():
+            if now and notification.channel == channel:
+                self.deliver(now, notification)
 
     def _end(self, alert: Alert, notification: Notification, detail: str) -> None:
         self.failed += 1
         after = self._mark(alert, notification, What.GAVE_UP, detail)
+        self._go_on(alert, notification.channel)
         key = f"{alert.id}:{notification.event}:{CONSOLE}"
         if after is None or notification.channel == CONSOLE or key in after.notifications:
             return
@@ -93,6 +131,12 @@ class Outbox:
     def _mark(self, alert: Alert, notification: Notification, what: What, detail: str) -> Alert | None:
         data = {"key": notification.key, "channel": notification.channel, "event": notification.event}
         return self._record(AlertEvent(utc_now(), what, alert.id, note=detail, data=data))
+
+
+def _opening_is_open(alert: Alert, channel: str) -> bool:
+    return any(
+        n.channel == channel and n.event != Event.RECOVERED and n.ended is None for n in alert.notifications.values()
+    )
 
 
 def _unusable(name: str, channel: Channel | None) -> str:

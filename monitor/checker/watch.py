@@ -34,6 +34,7 @@ class Watched:
     check: CheckBase
     state: CheckState
     probes: int = 0
+    by_hand: bool = False
     next_at: datetime | None = None
 
     @property
@@ -104,6 +105,7 @@ class Watch:
         if watched.probes:
             self.overruns += 1
             return False
+        watched.by_hand = by_hand
         self._probe(watched, time.monotonic() - late_s)
         return True
 
@@ -122,9 +124,9 @@ class Watch:
 
     def _probe(self, watched: Watched, planned: float) -> None:
         assert self._setting is not None, "configure() comes before start()"
+        future = self._pool.submit(_timed_probe, watched.check, self._setting)
         watched.probes += 1
         self.in_flight += 1
-        future = self._pool.submit(_timed_probe, watched.check, self._setting)
         future.add_done_callback(lambda done: self._loop.post(partial(self._done, watched, planned, done)))
 
     def _done(self, watched: Watched, planned: float, future: Future[tuple[float, Outcome]]) -> None:
@@ -151,7 +153,7 @@ class Watch:
     def _retry(self, watched: Watched) -> None:
         if self.watched.get(watched.check.name) is not watched:
             return
-        if watched.is_looked_at:
+        if watched.is_looked_at or watched.by_hand:
             self._probe(watched, time.monotonic())
         else:
             watched.probes = 0
@@ -159,7 +161,7 @@ class Watch:
 
     def _verdict(self, watched: Watched, outcome: Outcome) -> None:
         check, now = watched.check, utc_now()
-        if outcome.status is not Status.OK:
+        if outcome.status is not Status.OK or "final_url" in outcome.observed:
             outcome = self._redact(outcome)
         result = Result(
             at=now,
@@ -169,7 +171,7 @@ class Watch:
             covers_s=covered_s(watched.state, now, longest_gap_s(check)),
             flags=tuple(sorted(watched.state.flags - {Flag.CONFIRMING})),
         )
-        watched.probes = 0
+        watched.probes, watched.by_hand = 0, False
         watched.state, transition = advance(watched.state, result)
         self.results += 1
         self.dirty.add(check.name)

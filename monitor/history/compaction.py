@@ -11,6 +11,7 @@ there already are not added twice.
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,9 @@ def _merge(sources: list[Path], target: Path) -> None:
         # A damaged line is read as a row without a time or a name.
         kept = f'SELECT DISTINCT * FROM ({rows}) WHERE "at" IS NOT NULL AND name IS NOT NULL ORDER BY name, "at"'
         db.execute(f"COPY ({kept}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")
+    # A power cut must not leave an empty new file and no old one.
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
     part.replace(target)
     for path in sources:
         if path != target:

@@ -38,6 +38,7 @@ _COLUMNS = {
 
 
 _NAME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d\.jsonl|(T\d\d)?\.parquet)")
+DamagedHistory = duckdb.Error
 # Quoted: `at` is a word of SQL.
 _SELECT = ", ".join(f'"{column}"' for column in _COLUMNS)
 

@@ -17,6 +17,7 @@ from monitor.model import Kind, Outcome, Status
 from monitor.probes.host import probe_host
 from monitor.probes.http import probe_http
 from monitor.probes.job import probe_job
+from monitor.probes.redaction import redacted
 from monitor.probes.setting import Setting
 from monitor.units import plain
 
@@ -29,7 +30,7 @@ PROBES: dict[str, Callable[[Any, Setting], Outcome]] = {
     "host": probe_host,
 }
 
-__all__ = ["PROBES", "Setting", "run_probe"]
+__all__ = ["PROBES", "Setting", "redacted", "run_probe"]
 
 
 def run_probe(check: CheckBase, setting: Setting) -> Outcome:

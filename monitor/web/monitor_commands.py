@@ -13,11 +13,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from monitor import commands
 from monitor.alerts import What
-from monitor.config import HttpCheck
+from monitor.config import Environment, HttpCheck
 from monitor.diagnosis import diagnose
 from monitor.history.snapshot import CheckEntry
 from monitor.model import Outcome, Result
-from monitor.probes import Setting, run_probe
+from monitor.probes import Setting, redacted, run_probe
 from monitor.reports import Report, build_report
 from monitor.units import nearest, to_rfc3339, utc_now
 from monitor.views import Views, tallies
@@ -50,11 +50,12 @@ def endpoint_name(url: str) -> str:
 
 
 def _probe_endpoints(views: Views, urls: Sequence[str], timeout_s: float) -> list[Result]:
-    setting = Setting(views.place.config.parent)
+    setting, loaded = Setting(views.place.config.parent), views.config()
+    redact = loaded.environment.redactor() if loaded else Environment.read(views.place.config.parent).redactor()
 
     def probe(url: str) -> Result:
         check = HttpCheck(name=endpoint_name(url)[:120], type="http", url=url, timeout=timeout_s)
-        return Result(utc_now(), check.name, run_probe(check, setting))
+        return Result(utc_now(), check.name, redacted(redact, run_probe(check, setting)))
 
     with ThreadPoolExecutor(min(_WORKERS, len(urls))) as pool:
         return list(pool.map(probe, urls))

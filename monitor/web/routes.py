@@ -27,6 +27,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.board import Page, board, render
+from monitor.history.snapshot import Snapshot
 from monitor.metrics import exposition
 from monitor.units import utc_now
 from monitor.views import Now, Views
@@ -52,7 +53,7 @@ class Reading:
 
     def __init__(self, views: Views) -> None:
         self._views = views
-        self._page: tuple[object, Page] | None = None
+        self._page: tuple[Snapshot, int, Page] | None = None
 
     async def healthz(self, _request: Request) -> Response:
         now = self._views.now()
@@ -91,11 +92,12 @@ class Reading:
         """Return the page for this snapshot, made once for all viewers."""
         assert now.snapshot is not None
         # A check grows stale by time alone: made anew each second also when nothing is written any more.
-        key = (id(now.snapshot), int(time.monotonic()) if now.is_old else 0)
-        if self._page is None or self._page[0] != key:
+        turn = int(time.monotonic()) if now.is_old else 0
+        kept = self._page
+        if kept is None or kept[0] is not now.snapshot or kept[1] != turn:
             uptime = await asyncio.to_thread(self._views.uptime)
-            self._page = (key, render(board(now.snapshot, utc_now(), uptime)))
-        return self._page[1]
+            kept = self._page = (now.snapshot, turn, render(board(now.snapshot, utc_now(), uptime)))
+        return kept[2]
 
 
 class Acting:
