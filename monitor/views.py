@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from monitor.alerts import Alert, AlertBook, AlertEvent
+from monitor.alerts import Alert, AlertBook
 from monitor.config import CheckBase, ConfigError, LoadedConfig, Place, load_config
 from monitor.diagnosis import Evidence, gather
-from monitor.history.jsonl import read_lines
+from monitor.history.alertlog import read_events
 from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame
 from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.ledger import Tally, tally
@@ -132,7 +132,7 @@ class Views:
 
     def _book(self) -> AlertBook:
         path = self.place.alerts
-        return self._kept.get("alerts", _stamp(path), lambda: AlertBook(_events(path)))
+        return self._kept.get("alerts", _stamp(path), lambda: AlertBook(read_events(path)))
 
     def results(
         self,
@@ -227,13 +227,3 @@ def to_results(frame: pd.DataFrame) -> list[Result]:
 
 def _is_missing(value: Any, pd: Any) -> bool:
     return value is None or (not hasattr(value, "__len__") and bool(pd.isna(value)))
-
-
-def _events(path: Path) -> list[AlertEvent]:
-    events = []
-    for line in read_lines(path):
-        try:
-            events.append(AlertEvent.from_json(line))
-        except (KeyError, TypeError, ValueError):
-            continue  # the checker has logged it at its start
-    return events

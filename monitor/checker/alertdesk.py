@@ -14,7 +14,8 @@ from monitor.channels import default_route
 from monitor.checker.loop import Loop
 from monitor.checker.outbox import Outbox
 from monitor.config import CheckBase, HttpPost, make_redactor
-from monitor.history.jsonl import JsonlWriter, read_lines, to_line
+from monitor.history.alertlog import read_events
+from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.model import Json, Status
 from monitor.remedy import Tried, cooling_down, run_action
 from monitor.state import CheckState
@@ -28,7 +29,7 @@ class AlertDesk:
 
     def __init__(self, path: Path, loop: Loop, pool: Executor, chores: Executor, rerun: Callable[[str], None]) -> None:
         self._writer = JsonlWriter(path, fsync=True)
-        self.book = AlertBook(_events(path))
+        self.book = AlertBook(read_events(path))
         self.outbox = Outbox(loop, pool, self._record, self.book.get)
         self._loop = loop
         self._chores = chores
@@ -129,16 +130,6 @@ class AlertDesk:
         note = self._redact(tried.detail)
         log.info("remedy for %s: %s", alert.resource, note)
         self._record(AlertEvent(utc_now(), What.REMEDY, alert.id, note=note, data=data))
-
-
-def _events(path: Path) -> list[AlertEvent]:
-    events = []
-    for line in read_lines(path):
-        try:
-            events.append(AlertEvent.from_json(line))
-        except (KeyError, TypeError, ValueError) as error:
-            log.warning("%s: left out a line that is no event: %s", path.name, error)
-    return events
 
 
 def _last_remedies(book: AlertBook) -> dict[str, datetime]:
