@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 
-.PHONY: run test check-code browser lock bench clean
+.PHONY: run test check-code browser lock readme bench clean
 
 run: $(READY)
 	$(BIN)/streamlit run app.py
@@ -35,6 +35,9 @@ browser: $(READY)
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet requirements.txt -o requirements.lock
+
+readme: $(READY)
+	$(BIN)/python -m tests.test_readme
 
 bench: $(READY)
 	$(BIN)/python benchmarks/checker.py

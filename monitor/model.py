@@ -128,7 +128,9 @@ class Finding:
 class Outcome:
     """What one run of a probe saw. Picklable; knows nothing of schedules, streaks or alerts.
 
-    `observed` holds bounded, already harmless facts (resolved address, certificate days, body start).
+    `observed` holds bounded, already harmless facts (resolved address, certificate days, body start). `memory` is for
+    the check's next probe, small and JSON; None keeps what is remembered. `since` is when it became so, where the
+    probe knows that better than the clock: a deadline that has passed.
     """
 
     status: Status
@@ -139,6 +141,8 @@ class Outcome:
     code: int | None = None
     findings: tuple[Finding, ...] = ()
     observed: Mapping[str, Json] = field(default_factory=dict)
+    memory: Mapping[str, Json] | None = None
+    since: datetime | None = None
 
     def __post_init__(self) -> None:
         if (self.status is Status.OK) != (self.kind is None):

@@ -11,7 +11,7 @@ never reaches this file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from monitor.model import Flag, Json, Kind, Result, Status
@@ -24,7 +24,8 @@ TICKS = 48
 class CheckState:
     """The present of one check.
 
-    `ticks` are the letters of the last verdicts, oldest first; `streak` counts verdicts of this status in a row.
+    `ticks` are the letters of the last verdicts, oldest first; `streak` counts verdicts of this status in a row;
+    `memory` is what its probe wants to know the next time.
     """
 
     status: Status
@@ -36,6 +37,7 @@ class CheckState:
     message: str = "not checked yet"
     ticks: str = ""
     flags: frozenset[Flag] = frozenset()
+    memory: Mapping[str, Json] = field(default_factory=dict)
 
     def flagged(self, flag: Flag, on: bool) -> CheckState:
         """Return this state with the flag set or cleared."""
@@ -44,7 +46,7 @@ class CheckState:
         return replace(self, flags=self.flags | {flag} if on else self.flags - {flag})
 
     def to_json(self) -> dict[str, Json]:
-        return {
+        fields: dict[str, Json] = {
             "status": self.status.value,
             "since": to_rfc3339(self.since),
             "checked_at": to_rfc3339(self.checked_at) if self.checked_at else None,
@@ -55,11 +57,14 @@ class CheckState:
             "ticks": self.ticks,
             "flags": sorted(flag.value for flag in self.flags),
         }
+        return fields | {"memory": self.memory} if self.memory else fields
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Json]) -> CheckState:
         """Return the state of an entry of `state.json`; KeyError, TypeError or ValueError when it is none."""
-        checked_at, kind, latency, flags = (fields.get(k) for k in ("checked_at", "kind", "latency_ms", "flags"))
+        checked_at, kind, latency, flags, memory = (
+            fields.get(k) for k in ("checked_at", "kind", "latency_ms", "flags", "memory")
+        )
         return cls(
             status=Status(str(fields["status"])),
             since=from_rfc3339(str(fields["since"])),
@@ -70,6 +75,7 @@ class CheckState:
             message=str(fields.get("message") or ""),
             ticks=str(fields.get("ticks") or "")[-TICKS:],
             flags=frozenset(Flag(str(flag)) for flag in flags) if isinstance(flags, list) else frozenset(),
+            memory=memory if isinstance(memory, Mapping) else {},
         )
 
 
@@ -92,7 +98,7 @@ def advance(state: CheckState, result: Result) -> tuple[CheckState, Transition |
     seen, same = result.outcome, state.status is result.status and state.checked_at is not None
     after = CheckState(
         status=result.status,
-        since=state.since if same else result.at,
+        since=state.since if same else min(seen.since or result.at, result.at),
         checked_at=result.at,
         streak=state.streak + 1 if same else 1,
         latency_ms=seen.latency_ms,
@@ -100,6 +106,7 @@ def advance(state: CheckState, result: Result) -> tuple[CheckState, Transition |
         message=seen.message,
         ticks=(state.ticks + result.status.letter)[-TICKS:],
         flags=state.flags - {Flag.CONFIRMING},
+        memory=state.memory if seen.memory is None else seen.memory,
     )
     changed = state.status is not result.status
     return after, Transition(result.at, state.status, result.status) if changed else None

@@ -217,7 +217,7 @@ def test_a_clock_that_was_set_back_does_not_hide_the_next_outage() -> None:
         (http_check(category="DATABASE"), Kind.SLOW, Category.DATABASE),
         (HostCheck(name="d", type="host", metric="disk"), Kind.RESOURCE, Category.SYSTEM),
         (JobCheck(name="j", type="job", status_url="http://j/{job_id}"), Kind.DEADLINE, Category.BUSINESS),
-        (CheckBase(name="x"), None, Category.APPLICATION),
+        (CheckBase(type="x", name="x"), None, Category.APPLICATION),
     ],
 )
 def test_the_category_is_the_checks_own_or_follows_from_what_it_is(

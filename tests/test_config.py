@@ -7,8 +7,18 @@ import jsonschema
 import pytest
 import yaml
 
-from monitor.config import BUILT_IN_CHANNELS, Config, ConfigError, Environment, HttpCheck, JobCheck, load_config
-from monitor.config.models import HostCheck, HttpPost, JsonRule
+from monitor.config import (
+    BUILT_IN_CHANNELS,
+    Config,
+    ConfigError,
+    Environment,
+    HostCheck,
+    HttpCheck,
+    HttpPost,
+    JobCheck,
+    JsonRule,
+    load_config,
+)
 from monitor.config.yamlfile import read_yaml
 from monitor.model import Event, Severity
 from tests.make import load

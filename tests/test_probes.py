@@ -8,43 +8,43 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from monitor.config import CHECK_MODELS, CheckBase, HttpCheck
 from monitor.model import Finding, Kind, Outcome, Status
-from monitor.probes import PROBES, Setting, run_probe
+from monitor.probes import PROBES, Setting, probe_of, run_probe
 from tests.servers import Peer, answer
 
 SETTING = Setting(Path("conf"), "Asia/Kolkata")
-CHECKS: dict[str, dict[str, Any]] = {
-    "http": {"url": "http://127.0.0.1:1/", "headers": {"A": "b"}, "expect_jsonpath": [{"path": "$.v", "equals": None}]},
-    "job": {"status_url": "http://127.0.0.1:1/{job_id}", "success_by": "07:30"},
-    "host": {"metric": "disk", "path": "/", "crit_percent": 99.9},
-}
 
 
 def check_of(kind: str, **more: Any) -> CheckBase:
-    return CHECK_MODELS[kind].model_validate({"name": f"a {kind}", "type": kind, **CHECKS[kind], **more})
+    (example,) = yaml.safe_load(CHECK_MODELS[kind].example)
+    return CHECK_MODELS[kind].model_validate(example | more)
 
 
 def broken(check: CheckBase, setting: Setting) -> Outcome:
     raise RuntimeError("a bug\nwith \x1b[31mcolours\x1b[0m and " + "a long text " * 100)
 
 
-def test_every_type_of_check_has_a_probe_and_a_check_in_these_tests() -> None:
-    assert PROBES.keys() == CHECK_MODELS.keys() == CHECKS.keys()
+def test_every_type_of_check_has_a_probe_and_an_example() -> None:
+    assert PROBES.keys() == CHECK_MODELS.keys()
+    for kind in CHECK_MODELS:
+        assert callable(probe_of(kind))
+        assert check_of(kind).target, kind
 
 
 def test_a_probe_that_raises_is_unknown_and_internal_with_the_traceback_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(PROBES, "http", broken)
+    monkeypatch.setitem(PROBES, "http", "tests.test_probes:broken")
     with caplog.at_level(logging.ERROR):
         seen = run_probe(check_of("http"), SETTING)
     assert (seen.status, seen.kind) == (Status.UNKNOWN, Kind.INTERNAL)
     assert seen.message.startswith("Greenwall could not run this check: RuntimeError: a bug with")
     assert seen.message.isprintable()
     assert len(seen.message) < 400
-    assert "probe of a http broke" in caplog.text
+    assert "probe of shop broke" in caplog.text
     assert "Traceback" in caplog.text
     assert "in broken" in caplog.text
 
@@ -66,7 +66,8 @@ def test_a_check_and_what_its_probe_saw_survive_pickling(kind: str, tmp_path: Pa
 
 
 def test_a_rule_that_wants_null_still_wants_it_after_pickling() -> None:
-    check = pickle.loads(pickle.dumps(check_of("http")))
+    rule = {"path": "$.v", "equals": None}
+    check = pickle.loads(pickle.dumps(check_of("http", expect_jsonpath=[rule])))
     assert isinstance(check, HttpCheck)
     assert check.expect_jsonpath[0].limits == {"equals": None}
 
@@ -88,7 +89,8 @@ def test_a_setting_and_an_outcome_with_findings_survive_pickling() -> None:
 
 def test_a_probe_runs_in_another_process() -> None:
     with Peer(answer('{"v": 1}')) as peer:
-        check = check_of("http", url=peer.url)
+        rule = {"path": "$.v", "equals": None}
+        check = check_of("http", url=peer.url, expect_jsonpath=[rule])
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             seen = pool.submit(run_probe, check, SETTING).result(60)
     assert (seen.status, seen.kind, seen.code) == (Status.FAIL, Kind.CONTENT, 200)

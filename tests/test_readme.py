@@ -1,11 +1,13 @@
 """README against the code: every key, command, route and variable stands in it as it is.
 
-`python -m tests.test_readme` prints the tables of keys, to be pasted when a model changes.
+`make readme` (`python -m tests.test_readme`) writes the part about kinds of checks anew from their models.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
+import typing
 from pathlib import Path
 
 import pytest
@@ -14,27 +16,38 @@ from pydantic.fields import FieldInfo
 
 from monitor.channels.table import ROWS
 from monitor.cli import cli
-from monitor.config import Place, models
+from monitor.config import (
+    CHECK_MODELS,
+    ChannelBlock,
+    CheckBase,
+    DiagnosisBlock,
+    Environment,
+    HttpPost,
+    Place,
+    checkbase,
+    models,
+    parse_config,
+)
+from monitor.config.fields import Block
 from monitor.views import Views
 from monitor.web import Operator, make_routes
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-SHARED = set(models.CheckBase.model_fields) | {"type"}
+SHARED = set(CheckBase.model_fields)
 BLOCKS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "the file": (models.Config, set()),
     "global": (models.General, set()),
     "thresholds": (models.Thresholds, set()),
-    "every check": (models.CheckBase, set()),
-    "http": (models.HttpCheck, SHARED),
-    "expect_jsonpath": (models.JsonRule, set()),
-    "job": (models.JobCheck, SHARED),
-    "host": (models.HostCheck, SHARED),
-    "on_fail": (models.OnFail, set()),
-    "http_post": (models.HttpPost, {"type"}),
-    "channels": (models.ChannelBlock, set()),
-    "diagnosis": (models.DiagnosisBlock, set()),
+    "every check": (CheckBase, set()),
+    "on_fail": (checkbase.OnFail, set()),
+    "http_post": (HttpPost, {"type"}),
+    "channels": (ChannelBlock, set()),
+    "diagnosis": (DiagnosisBlock, set()),
 }
+BEGIN = "<!-- kinds: written by `make readme` from the models -->\n"
+END = "<!-- end of kinds -->\n"
+TABLE = "| key | default | meaning |\n|---|---|---|"
 
 
 def default(field: FieldInfo) -> str:
@@ -55,21 +68,78 @@ def default(field: FieldInfo) -> str:
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
-def rows(block: str) -> list[str]:
-    model, left_out = BLOCKS[block]
+def rows(model: type[BaseModel], left_out: set[str]) -> list[str]:
     fields = ((name, field) for name, field in model.model_fields.items() if name not in left_out)
     return [f"| `{field.alias or name}` | {default(field)} | {field.description} |" for name, field in fields]
 
 
+def blocks_in(annotation: object) -> list[type[Block]]:
+    if isinstance(annotation, type) and issubclass(annotation, Block):
+        return [annotation]
+    return [block for part in typing.get_args(annotation) for block in blocks_in(part)]
+
+
+def prose(model: type[BaseModel]) -> str:
+    return inspect.cleandoc(model.__doc__ or "")
+
+
+def own_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {
+        name: field
+        for name, field in model.model_fields.items()
+        if name not in SHARED or (field.description != CheckBase.model_fields[name].description and name != "type")
+    }
+
+
+def section(title: str, model: type[BaseModel], example: str = "") -> str:
+    fields = [f"| `{f.alias or name}` | {default(f)} | {f.description} |" for name, f in own_fields(model).items()]
+    parts = [f"### {title}", prose(model)]
+    if example:
+        parts.append(f"```yaml\n{example}```")
+    parts.append("\n".join([TABLE, *fields]))
+    return "\n\n".join(parts)
+
+
+def kinds_section() -> str:
+    """Return the generated part of README: a table of kinds, each kind, and the blocks that their keys hold."""
+    first = {kind: prose(model).split("\n\n")[0].replace("\n", " ") for kind, model in CHECK_MODELS.items()}
+    summary = "\n".join(
+        ["| type | what it does |", "|---|---|", *(f"| `{kind}` | {text} |" for kind, text in first.items())]
+    )
+    parts = [summary, *(section(f"`type: {kind}`", model, model.example) for kind, model in CHECK_MODELS.items())]
+    seen: dict[type[Block], str] = {}
+    queue: list[type[Block]] = list(CHECK_MODELS.values())
+    while queue:
+        model = queue.pop(0)
+        for name, field in own_fields(model).items():
+            for block in blocks_in(field.annotation):
+                if block not in seen:
+                    seen[block] = name
+                    queue.append(block)
+    parts += [section(f"`{name}:`", block) for block, name in seen.items()]
+    return "\n\n".join(parts) + "\n"
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_key_stands_in_its_table(block: str) -> None:
-    for row in rows(block):
+    for row in rows(*BLOCKS[block]):
         assert row in README
 
 
+def test_the_part_about_kinds_is_what_the_models_say() -> None:
+    assert README.split(BEGIN)[1].split(END)[0] == kinds_section(), "run: make readme"
+
+
+def test_every_kind_has_an_example_that_is_one_valid_check_of_it() -> None:
+    for kind, model in CHECK_MODELS.items():
+        (check,) = parse_config(f"checks:\n{model.example}", Path("checks.yaml"), Environment()).config.checks
+        assert check.type == kind
+
+
 def test_every_table_row_of_a_key_is_one_of_the_code() -> None:
-    known = {row for block in BLOCKS for row in rows(block)}
-    tables = re.findall(r"\| key \| default \| meaning \|\n\|[-|]+\|\n((?:\|.*\n)+)", README)
+    known = {row for block in BLOCKS.values() for row in rows(*block)}
+    by_hand = README.split(BEGIN)[0] + README.split(END)[1]
+    tables = re.findall(r"\| key \| default \| meaning \|\n\|[-|]+\|\n((?:\|.*\n)+)", by_hand)
     assert len(tables) == len(BLOCKS)
     assert {line for table in tables for line in table.splitlines()} == known
 
@@ -106,8 +176,6 @@ def test_every_built_in_channel_is_described() -> None:
 
 
 def test_the_first_check_of_the_readme_is_valid() -> None:
-    from monitor.config import Environment, parse_config
-
     for example in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
         text = example if "checks:" in example else f"checks:\n{example}"
         environment = Environment(
@@ -122,5 +190,5 @@ def test_linked_files_exist() -> None:
 
 
 if __name__ == "__main__":
-    for title in BLOCKS:
-        print(f"\n{title}\n\n| key | default | meaning |\n|---|---|---|", *rows(title), sep="\n")
+    before, after = README.split(BEGIN)[0], README.split(END)[1]
+    (ROOT / "README.md").write_text(before + BEGIN + kinds_section() + END + after, "utf-8")

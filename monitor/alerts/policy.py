@@ -20,16 +20,13 @@ class Decision:
     events: tuple[AlertEvent, ...] = ()
 
 
-_CATEGORY = {"host": Category.SYSTEM, "http": Category.AVAILABILITY, "job": Category.BUSINESS}
-
-
 def category_of(check: CheckBase, kind: Kind | None) -> Category:
     """Return the check's own category, else the one that its type and the kind of failure suggest."""
     if check.category:
         return check.category
     if kind is Kind.SLOW:
         return Category.PERFORMANCE
-    return _CATEGORY.get(str(getattr(check, "type", "")), Category.APPLICATION)
+    return check.trouble
 
 
 def on_verdict(

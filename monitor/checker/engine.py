@@ -193,7 +193,13 @@ class Leader:
     def _configure(self, loaded: LoadedConfig, states: dict[str, CheckState] | None = None) -> None:
         self._loaded = loaded
         redact = loaded.environment.redactor()
-        setting = Setting(loaded.folder, loaded.config.general.timezone)
+        setting = Setting(
+            folder=loaded.folder,
+            timezone=loaded.config.general.timezone,
+            data=self._data,
+            environment=loaded.environment,
+            allows_commands=loaded.config.general.allow_commands,
+        )
         self._desk.configure(redact)
         self._desk.outbox.configure(build_channels(loaded), loaded.config.general.wall_url)
         gone = self._watch.configure(loaded.checks, setting, partial(redacted, redact))

@@ -124,7 +124,9 @@ class Watch:
 
     def _probe(self, watched: Watched, planned: float) -> None:
         assert self._setting is not None, "configure() comes before start()"
-        future = self._pool.submit(_timed_probe, watched.check, self._setting)
+        memory = watched.state.memory
+        setting = replace(self._setting, memory=memory) if memory else self._setting
+        future = self._pool.submit(_timed_probe, watched.check, setting)
         watched.probes += 1
         self.in_flight += 1
         future.add_done_callback(lambda done: self._loop.post(partial(self._done, watched, planned, done)))
@@ -186,7 +188,7 @@ def entries(watched: Iterable[Watched]) -> Iterable[CheckEntry]:
             state = replace(state.flagged(Flag.PAUSED, True), message="not enabled in checks.yaml")
         yield CheckEntry(
             name=check.name,
-            type=str(getattr(check, "type", "")),
+            type=check.type,
             group=check.group,
             tags=check.tags,
             severity=check.severity,

@@ -17,8 +17,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from monitor.config.checkbase import CheckBase
 from monitor.config.environment import Environment
-from monitor.config.models import CHECK_MODELS, CheckBase, Config, General, HttpCheck
+from monitor.config.kinds import CHECK_MODELS, HttpCheck
+from monitor.config.models import Config, General
 from monitor.config.yamlfile import Document, Problem, read_yaml
 from monitor.config.yamlfile import Path as KeyPath
 from monitor.units import did_you_mean

@@ -35,7 +35,7 @@ class Target:
 def target_of(check: CheckBase) -> Target:
     """Return the target; a type of check that this does not know gives its schedule only."""
     common = Target(
-        type=str(getattr(check, "type", "check")),
+        type=check.type,
         group=check.group,
         every_s=check.every,
         timeout_s=check.timeout,

@@ -7,9 +7,8 @@ from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
 from monitor.probes.jsonrules import check_rules, parse_json
 from monitor.probes.setting import Setting
-from monitor.units import clip, format_ms, plain
-
-SHOWN_FINDINGS = 3
+from monitor.probes.verdict import describe, failed, too_slow
+from monitor.units import format_ms, plain
 
 
 def probe_http(check: HttpCheck, setting: Setting) -> Outcome:
@@ -35,12 +34,11 @@ def _request(check: HttpCheck, setting: Setting) -> Request:
     )
 
 
-def no_answer(failed: FetchFailed) -> Outcome:
-    """Return the verdict when there was nothing to judge: FAIL, or UNKNOWN when the fault is our own."""
-    status = Status.UNKNOWN if failed.kind is Kind.INTERNAL else Status.FAIL
-    observed: dict[str, Json] = {"address": failed.address} if failed.address else {}
-    total = failed.phases_ms.get("total")
-    return Outcome(status, failed.kind, failed.message, total, failed.phases_ms, observed=observed)
+def no_answer(fetch_failed: FetchFailed) -> Outcome:
+    """Return the verdict when there was no answer by the deadline."""
+    observed: dict[str, Json] = {"address": fetch_failed.address} if fetch_failed.address else {}
+    phases = fetch_failed.phases_ms
+    return failed(fetch_failed.kind, fetch_failed.message, phases.get("total"), phases_ms=phases, observed=observed)
 
 
 def _judge(check: HttpCheck, answer: Answer) -> Outcome:
@@ -85,18 +83,11 @@ def kind_of(finding: Finding, answer: Answer) -> Kind:
 
 
 def _slow(check: HttpCheck, answer: Answer) -> tuple[Status, Kind | None, str, list[Finding]]:
-    for limit, status in ((check.crit_ms, Status.FAIL), (check.warn_ms, Status.WARN)):
-        if limit is not None and answer.latency_ms > limit:
-            finding = Finding("latency", f"at most {format_ms(limit)}", format_ms(answer.latency_ms))
-            return status, Kind.SLOW, str(finding), [finding]
-    return Status.OK, None, "", []
-
-
-def describe(findings: list[Finding]) -> str:
-    """Return the first findings as one sentence."""
-    text = "; ".join(map(str, findings[:SHOWN_FINDINGS]))
-    more = len(findings) - SHOWN_FINDINGS
-    return clip(text, 400) + (f"; and {more} more" if more > 0 else "")
+    slow = too_slow(answer.latency_ms, check.warn_ms, check.crit_ms)
+    if slow is None:
+        return Status.OK, None, "", []
+    status, finding = slow
+    return status, Kind.SLOW, str(finding), [finding]
 
 
 def _observed(check: HttpCheck, answer: Answer, status: Status) -> dict[str, Json]:

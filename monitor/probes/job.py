@@ -20,9 +20,10 @@ from zoneinfo import ZoneInfo
 from monitor.config import JobCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
-from monitor.probes.http import describe, kind_of, no_answer
+from monitor.probes.http import kind_of, no_answer
 from monitor.probes.jsonrules import parse_json
 from monitor.probes.setting import Setting
+from monitor.probes.verdict import describe
 from monitor.units import format_duration, from_rfc3339, plain, utc_now
 
 _STATES = ("running", "succeeded", "failed")

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from monitor.config import Environment
+from monitor.model import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`folder` is that of `checks.yaml`, for relative paths; `timezone` the IANA name for times of day."""
+    """`folder` is that of `checks.yaml`, for relative paths; `timezone` the IANA name for times of day.
+
+    `data` is the data folder, `environment` where keys and passwords come from, and `memory` what the check's
+    last probe returned as `Outcome.memory`: a counter that must move, a certificate that must not change.
+    """
 
     folder: Path
     timezone: str = "UTC"
+    data: Path = Path("data")
+    environment: Environment = field(default_factory=Environment)
+    memory: Mapping[str, Json] = field(default_factory=dict)
+    allows_commands: bool = False

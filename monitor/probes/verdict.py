@@ -1,0 +1,78 @@
+"""The verdicts that every kind gives: all is well, an assertion failed, it is slow, it is not configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from monitor.model import Finding, Json, Kind, Outcome, Status
+from monitor.units import clip, format_ms
+
+SHOWN_FINDINGS = 3
+
+
+def describe(findings: Sequence[Finding]) -> str:
+    """Return the first findings as one sentence."""
+    text = "; ".join(map(str, findings[:SHOWN_FINDINGS]))
+    more = len(findings) - SHOWN_FINDINGS
+    return clip(text, 400) + (f"; and {more} more" if more > 0 else "")
+
+
+def verdict(
+    message: str,
+    latency_ms: float | None = None,
+    *,
+    findings: Sequence[Finding] = (),
+    kind: Kind = Kind.CONTENT,
+    warnings: Sequence[Finding] = (),
+    warning_kind: Kind = Kind.RESOURCE,
+    phases_ms: Mapping[str, float] | None = None,
+    code: int | None = None,
+    observed: Mapping[str, Json] | None = None,
+    memory: Mapping[str, Json] | None = None,
+) -> Outcome:
+    """Return FAIL with `kind` when there are findings, WARN when there are only warnings, else OK with `message`."""
+    status: Status = Status.OK
+    why: Kind | None = None
+    if findings:
+        status, why, message = Status.FAIL, kind, describe(findings)
+    elif warnings:
+        status, why, message = Status.WARN, warning_kind, describe(warnings)
+    return Outcome(
+        status,
+        why,
+        message,
+        latency_ms,
+        phases_ms or {},
+        code,
+        tuple(findings or warnings),
+        observed or {},
+        memory,
+    )
+
+
+def failed(
+    kind: Kind,
+    message: str,
+    latency_ms: float | None = None,
+    *,
+    phases_ms: Mapping[str, float] | None = None,
+    observed: Mapping[str, Json] | None = None,
+) -> Outcome:
+    """Return the verdict when there was nothing to judge: FAIL, or UNKNOWN when the fault is our own."""
+    status = Status.UNKNOWN if kind in (Kind.INTERNAL, Kind.UNCONFIGURED, Kind.VANTAGE) else Status.FAIL
+    return Outcome(status, kind, message, latency_ms, phases_ms or {}, observed=observed or {})
+
+
+def unconfigured(message: str) -> Outcome:
+    """Return UNKNOWN/unconfigured; the message says what to set or install."""
+    return Outcome(Status.UNKNOWN, Kind.UNCONFIGURED, message)
+
+
+def too_slow(
+    latency_ms: float, warn_ms: float | None, crit_ms: float | None, what: str = "latency"
+) -> tuple[Status, Finding] | None:
+    """Return FAIL or WARN with the finding when the latency is above `crit_ms` or `warn_ms`."""
+    for limit, status in ((crit_ms, Status.FAIL), (warn_ms, Status.WARN)):
+        if limit is not None and latency_ms > limit:
+            return status, Finding(what, f"at most {format_ms(limit)}", format_ms(latency_ms))
+    return None
