@@ -32,8 +32,8 @@ from hypothesis import strategies as st
 
 from monitor.config import HttpCheck
 from monitor.model import Kind, Outcome, Result, Status
-from monitor.probes import Setting, curl, run_probe
-from monitor.probes.curl import MAX_REDIRECTS, Request, fetch
+from monitor.probes import Setting, run_probe
+from monitor.probes.curl import MAX_REDIRECTS, Request, blocking, fetch
 from monitor.probes.jsonrules import check_rules, parse_json, show
 from tests.servers import OK, Connection, Peer, Script, answer, drip, flood, redirect, reset, then_silence
 
@@ -366,7 +366,7 @@ def test_a_name_that_does_not_exist_is_dns() -> None:
 
 def test_a_name_is_looked_up_anew_for_each_probe() -> None:
     with Peer(OK) as peer:
-        handle = curl._handle()
+        handle = blocking._handle()
         # An address of an earlier look-up, as libcurl keeps it for a minute.
         handle.setopt(pycurl.RESOLVE, [f"+known.invalid:{peer.port}:127.0.0.1"])
         handle.setopt(pycurl.URL, f"http://known.invalid:{peer.port}/")
@@ -947,7 +947,7 @@ EXHAUSTED = """
 import json, os, resource, sys
 from pathlib import Path
 from monitor.config import HttpCheck, JobCheck
-from monitor.probes import Setting, curl, run_probe
+from monitor.probes import Setting, run_probe
 
 http, https, folder = sys.argv[1:]
 Path(folder, "id").write_text("7")
