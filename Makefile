@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 
-.PHONY: run test check-code browser lock readme bench clean
+.PHONY: run test check-code browser extra lock readme bench clean
 
 run: $(READY)
 	$(BIN)/streamlit run app.py
@@ -13,6 +13,10 @@ run: $(READY)
 # GREENWALL_REQUIRE_BROWSER: a browser test that cannot run fails instead of being skipped.
 test: $(READY) browser check-code
 	GREENWALL_REQUIRE_BROWSER=1 $(BIN)/python -m pytest
+
+# What few checks need (grpc).
+extra: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-extra.txt -c requirements.lock
 
 check-code: $(READY)
 	$(BIN)/ruff check .
@@ -34,13 +38,13 @@ browser: $(READY)
 # Written on the oldest Python that is supported, so that it holds for all.
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet requirements.txt requirements-extra.txt -o requirements.lock
 
 readme: $(READY)
 	$(BIN)/python -m tests.test_readme
 
 bench: $(READY)
-	$(BIN)/python benchmarks/checker.py
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

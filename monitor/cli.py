@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,16 @@ def check(place: Place, names: tuple[str, ...], as_json: bool) -> None:
     """Probe all checks (or NAMES) once, now, and print what is seen. Exit code 1 if any fails. Stores nothing."""
     loaded = _loaded(place)
     chosen = [_check_named(loaded, name) for name in names] or [c for c in loaded.checks.values() if c.enabled]
-    setting = Setting(loaded.folder, loaded.config.general.timezone)
-    redact = loaded.environment.redactor()
+    setting, redact = Setting.of(loaded, place.data), loaded.environment.redactor()
+    snapshot = Views(place).now().snapshot
+    known = snapshot.checks if snapshot else {}
+
+    def probe(one: CheckBase) -> Outcome:
+        # What a running checker remembers of it is known here, too: a counter that must move, a first look.
+        return run_probe(one, replace(setting, memory=known[one.name].state.memory if one.name in known else {}))
+
     with ThreadPoolExecutor(min(loaded.config.general.workers, max(len(chosen), 1))) as pool:
-        outcomes = list(pool.map(lambda one: run_probe(one, setting), chosen))
+        outcomes = list(pool.map(probe, chosen))
     rows = list(zip(chosen, outcomes, strict=True))
     if as_json:
         click.echo(json.dumps([_outcome_row(one, seen, redact) for one, seen in rows], indent=2, ensure_ascii=False))

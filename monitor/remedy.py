@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import requests
-
 from monitor.config import HttpPost
 from monitor.units import format_duration, plain, seconds_between
 
@@ -32,6 +30,9 @@ def cooling_down(action: HttpPost, last_run_at: datetime | None, now: datetime) 
 
 def run_action(action: HttpPost) -> Tried:
     """POST as the action says, following no redirect; trouble is returned, not raised."""
+    # Loaded by those who have a remedy.
+    import requests
+
     try:
         answer = requests.post(
             action.url,

@@ -1,11 +1,17 @@
 """What is known of one check now, and how one more verdict changes it. Pure.
 
-                 verdict                     since    streak
-    status S  ── S again ───────────────▶   keeps    + 1
-    status S  ── another status T ──────▶   = at     = 1      and a Transition S → T
+                 verdict                        since            streak
+    status S  ── S again ─────────────────────▶ keeps            + 1
+    status S  ── another, not yet for long ───▶ keeps            + 1      confirming: a Turn counts the rounds
+    status S  ── another, for long enough ────▶ = its first      = rounds and a Transition
 
-A check that was never judged is UNKNOWN. Retries happen before a verdict exists, so a blip that they clear
-never reaches this file.
+A check that was never judged is UNKNOWN. Retries happen before a verdict exists, so a blip that they clear never
+reaches this file. A verdict is one **round**: `fail_after` rounds in a row make the check FAIL, `recover_after`
+rounds of OK or WARN end it. What lies between leaves the status as it was; the result lines say what was seen all the
+same, and the ledger counts those: a round that failed is down time whether or not it came to an alert.
+
+OK and WARN follow each other at once. So does UNKNOWN, which is never counted as a round of either: it neither
+brings a turn forward nor ends it, and after it the check goes on from what it was (`settled`).
 """
 
 from __future__ import annotations
@@ -14,18 +20,104 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from monitor.model import Flag, Json, Kind, Result, Status
+from monitor.config import CheckBase
+from monitor.contrast import Change, Sighting, changes
+from monitor.flapping import FlapMarks, is_flapping
+from monitor.model import Flag, Json, Kind, Outcome, Result, Status
 from monitor.units import from_rfc3339, seconds_between, to_rfc3339
 
 TICKS = 48
+_LETTERS = {status: status.letter for status in Status}
+_FAIL = _LETTERS[Status.FAIL]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How many rounds it takes, and when it counts as flapping; `flap` None: it is not looked for."""
+
+    fail_after: int = 1
+    recover_after: int = 1
+    flap: FlapMarks | None = None
+
+    @classmethod
+    def of(cls, check: CheckBase) -> Rules:
+        """Return the rules of a check as configured."""
+        flap = FlapMarks(check.flap_low, check.flap_high) if check.flap_detection else None
+        return cls(check.fail_after, check.recover_after, flap)
+
+
+AT_ONCE = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Rounds in a row that say otherwise than the status does, too few yet: `toward` FAIL, or OK (also for WARN)."""
+
+    toward: Status
+    rounds: int
+    since: datetime
+
+    def to_json(self) -> dict[str, Json]:
+        return {"toward": self.toward.value, "rounds": self.rounds, "since": to_rfc3339(self.since)}
+
+    @classmethod
+    def from_json(cls, fields: Json) -> Turn | None:
+        """Return the turn, None where there is none; KeyError or ValueError when it is no such thing."""
+        if not isinstance(fields, Mapping):
+            return None
+        toward, rounds, since = (str(fields[key]) for key in ("toward", "rounds", "since"))
+        return cls(Status(toward), int(rounds), from_rfc3339(since))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is to be remembered of a check that is not simply well.
+
+    `turn` is under way. `settled` is the status before it could not be judged, while it cannot be. `note` says why the
+    opening of its alert is held back. `last_good` and `first_bad` are the facts of those verdicts while it fails.
+    """
+
+    turn: Turn | None = None
+    settled: Status | None = None
+    note: str = ""
+    last_good: Sighting | None = None
+    first_bad: Sighting | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """Return what there is to say; nothing for most checks."""
+        fields: dict[str, Json] = {
+            "turn": self.turn.to_json() if self.turn else None,
+            "settled": self.settled.value if self.settled else None,
+            "note": self.note or None,
+            "last_good": self.last_good.to_json() if self.last_good else None,
+            "first_bad": self.first_bad.to_json() if self.first_bad else None,
+        }
+        return {key: value for key, value in fields.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Json]) -> Trouble:
+        settled = fields.get("settled")
+        trouble = cls(
+            turn=Turn.from_json(fields.get("turn")),
+            settled=Status(str(settled)) if settled else None,
+            note=str(fields.get("note") or ""),
+            last_good=Sighting.from_json(fields.get("last_good")),
+            first_bad=Sighting.from_json(fields.get("first_bad")),
+        )
+        return NO_TROUBLE if trouble == NO_TROUBLE else trouble
+
+
+# One for all, so that a check that is well costs a comparison.
+NO_TROUBLE = Trouble()
 
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
     """The present of one check.
 
-    `ticks` are the letters of the last verdicts, oldest first; `streak` counts verdicts of this status in a row;
-    `memory` is what its probe wants to know the next time.
+    `ticks` are the letters of the last verdicts as they were seen, oldest first; `streak` counts verdicts since the
+    status is what it is; `memory` is what its probe wants to know the next time; `good` is the last verdict that was
+    OK, in memory only.
     """
 
     status: Status
@@ -38,12 +130,45 @@ class CheckState:
     ticks: str = ""
     flags: frozenset[Flag] = frozenset()
     memory: Mapping[str, Json] = field(default_factory=dict)
+    trouble: Trouble = NO_TROUBLE
+    good: Result | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def is_down(self) -> bool:
+        return self.status is Status.FAIL
+
+    @property
+    def is_going_down(self) -> bool:
+        """Whether it fails, for fewer rounds than it takes."""
+        turn = self.trouble.turn
+        return turn is not None and turn.toward is Status.FAIL
+
+    @property
+    def note(self) -> str:
+        """Why the opening of its alert is held back; empty when it is not."""
+        return self.trouble.note
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What differs between the last good verdict and the first bad one; nothing while all is well."""
+        return changes(self.trouble.last_good, self.trouble.first_bad)
+
+    def noted(self, note: str) -> CheckState:
+        """Return this state with that reason why the opening of its alert is held back."""
+        if note == self.trouble.note:
+            return self
+        trouble = replace(self.trouble, note=note)
+        return replace(self, trouble=NO_TROUBLE if trouble == NO_TROUBLE else trouble)
 
     def flagged(self, flag: Flag, on: bool) -> CheckState:
         """Return this state with the flag set or cleared."""
         if (flag in self.flags) is on:
             return self
         return replace(self, flags=self.flags | {flag} if on else self.flags - {flag})
+
+    def unhurried(self) -> CheckState:
+        """Return this state without a probe on its way: it is confirming only if rounds are being counted."""
+        return self.flagged(Flag.CONFIRMING, self.trouble.turn is not None)
 
     def to_json(self) -> dict[str, Json]:
         fields: dict[str, Json] = {
@@ -57,6 +182,8 @@ class CheckState:
             "ticks": self.ticks,
             "flags": sorted(flag.value for flag in self.flags),
         }
+        if self.trouble is not NO_TROUBLE:
+            fields |= self.trouble.to_json()
         return fields | {"memory": self.memory} if self.memory else fields
 
     @classmethod
@@ -76,6 +203,7 @@ class CheckState:
             ticks=str(fields.get("ticks") or "")[-TICKS:],
             flags=frozenset(Flag(str(flag)) for flag in flags) if isinstance(flags, list) else frozenset(),
             memory=memory if isinstance(memory, Mapping) else {},
+            trouble=Trouble.from_json(fields),
         )
 
 
@@ -93,23 +221,82 @@ def unchecked(now: datetime) -> CheckState:
     return CheckState(status=Status.UNKNOWN, since=now)
 
 
-def advance(state: CheckState, result: Result) -> tuple[CheckState, Transition | None]:
+def advance(state: CheckState, result: Result, rules: Rules = AT_ONCE) -> tuple[CheckState, Transition | None]:
     """Return the state after this verdict, and the change of status if it was one."""
-    seen, same = result.outcome, state.status is result.status and state.checked_at is not None
+    seen, trouble = result.outcome, state.trouble
+    status, since, streak, kind, message = seen.status, state.since, state.streak + 1, seen.kind, seen.message
+    # Almost every verdict finds the check as it was, and well: that must cost next to nothing.
+    if trouble is not NO_TROUBLE or status is not state.status or state.checked_at is None:
+        status, since, streak, trouble = _settle(state, result, rules)
+        if trouble.turn and seen.status is not Status.UNKNOWN:
+            kind, message = state.kind, _turning(trouble.turn, rules, seen)
+    ticks = (state.ticks + _LETTERS[seen.status])[-TICKS:]
+    flags = state.flags
+    if flags or trouble.turn or (rules.flap and _FAIL in ticks):
+        flags = _flags(flags, trouble.turn, ticks, rules)
     after = CheckState(
-        status=result.status,
-        since=state.since if same else min(seen.since or result.at, result.at),
+        status=status,
+        since=since,
         checked_at=result.at,
-        streak=state.streak + 1 if same else 1,
+        streak=streak,
         latency_ms=seen.latency_ms,
-        kind=seen.kind,
-        message=seen.message,
-        ticks=(state.ticks + result.status.letter)[-TICKS:],
-        flags=state.flags - {Flag.CONFIRMING},
+        kind=kind,
+        message=message,
+        ticks=ticks,
+        flags=flags,
         memory=state.memory if seen.memory is None else seen.memory,
+        trouble=trouble,
+        good=result if seen.status is Status.OK else state.good,
     )
-    changed = state.status is not result.status
-    return after, Transition(result.at, state.status, result.status) if changed else None
+    return after, None if state.status is status else Transition(result.at, state.status, status)
+
+
+def _settle(state: CheckState, result: Result, rules: Rules) -> tuple[Status, datetime, int, Trouble]:
+    """Return status, since, streak and trouble after a verdict that is not simply one more of the same."""
+    seen, old = result.outcome, state.trouble
+    before = old.settled or state.status
+    first = result.at if seen.since is None else min(seen.since, result.at)
+    status, turn, rounds = seen.status, old.turn, 1
+    if status is not Status.UNKNOWN:
+        turn = None
+        is_down = status is Status.FAIL
+        # What was never judged does not fail: its first good round is enough, its failing ones are counted.
+        if is_down is not (before is Status.FAIL):
+            needed = rules.fail_after if is_down else rules.recover_after
+            rounds, first = (old.turn.rounds + 1, old.turn.since) if old.turn else (1, first)
+            if rounds < needed:
+                status, turn = state.status, Turn(Status.FAIL if is_down else Status.OK, rounds, first)
+    last_good, first_bad = _contrast(state, before, result, status, turn)
+    settled = before if status is Status.UNKNOWN and before is not Status.UNKNOWN else None
+    trouble = Trouble(turn, settled, old.note, last_good, first_bad)
+    if status is state.status and state.checked_at is not None:
+        first, rounds = state.since, state.streak + 1
+    return status, first, rounds, NO_TROUBLE if trouble == NO_TROUBLE else trouble
+
+
+def _contrast(
+    state: CheckState, before: Status, result: Result, status: Status, turn: Turn | None
+) -> tuple[Sighting | None, Sighting | None]:
+    """Return the facts at the last good and the first bad verdict: taken when it begins to fail, kept until it ends."""
+    known = state.trouble
+    if result.status is Status.FAIL and known.first_bad is None and before is not Status.FAIL:
+        return Sighting.of(state.good) if state.good else None, Sighting.of(result)
+    if turn is None and status in (Status.OK, Status.WARN):
+        return None, None
+    return known.last_good, known.first_bad
+
+
+def _flags(flags: frozenset[Flag], turn: Turn | None, ticks: str, rules: Rules) -> frozenset[Flag]:
+    flags = flags | {Flag.CONFIRMING} if turn else flags - {Flag.CONFIRMING}
+    was_flapping = Flag.FLAPPING in flags
+    flaps = rules.flap is not None and is_flapping(ticks, was_flapping, rules.flap)
+    return flags | {Flag.FLAPPING} if flaps else flags - {Flag.FLAPPING}
+
+
+def _turning(turn: Turn, rules: Rules, seen: Outcome) -> str:
+    fails = turn.toward is Status.FAIL
+    of = rules.fail_after if fails else rules.recover_after
+    return f"{'fails' if fails else 'is well'} in round {turn.rounds} of {of}: {seen.message}"
 
 
 def covered_s(state: CheckState, at: datetime, longest_gap_s: float) -> float:

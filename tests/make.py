@@ -13,7 +13,7 @@ from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, on_verdict
 from monitor.config import CheckBase, Environment, HttpCheck, LoadedConfig, parse_config
 from monitor.history.snapshot import CheckEntry, CheckerInfo, Snapshot
 from monitor.model import Kind, Outcome, Result, Severity, Status
-from monitor.state import CheckState, advance, unchecked
+from monitor.state import AT_ONCE, CheckState, Rules, advance, unchecked
 
 # Property tests on a busy machine: few examples, and no limit of time that one of them could miss.
 quick = settings(max_examples=50, deadline=None)
@@ -75,6 +75,8 @@ class Life:
     def __init__(self, check: CheckBase | None = None, channels: tuple[str, ...] = ("email", "slack")) -> None:
         self.check = check or http_check()
         self.channels = channels
+        self.rules: Rules = AT_ONCE
+        self.hold = ""
         self.state = unchecked(at(-1))
         self.book = AlertBook()
         self.events: list[AlertEvent] = []
@@ -83,10 +85,11 @@ class Life:
     def see(self, *statuses: Status, kind: Kind | None = None, message: str = "") -> Decision:
         for status in statuses:
             verdict = result(status, self.second, kind=kind, message=message)
-            self.state, _ = advance(self.state, verdict)
-            decision = self.take(
-                on_verdict(self.check, self.state, self.book.latest(self.check.name), self.channels, verdict.at)
-            )
+            self.state, _ = advance(self.state, verdict, self.rules)
+            name = self.check.name
+            latest, held = self.book.latest(name), self.book.held(name)
+            decision = on_verdict(self.check, self.state, latest, self.channels, verdict.at, self.hold, held)
+            self.take(decision)
         return decision
 
     def take(self, decision: Decision) -> Decision:

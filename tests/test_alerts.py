@@ -8,12 +8,16 @@ from monitor.alerts import (
     Decision,
     What,
     category_of,
+    on_blind,
     on_removed,
+    on_sight,
+    on_verdict,
     resolve,
 )
 from monitor.config import CheckBase, HostCheck, JobCheck
 from monitor.model import Category, Event, Kind, Severity, Status
-from tests.make import Life, at, http_check
+from monitor.state import advance
+from tests.make import Life, at, http_check, result
 
 OK, WARN, FAIL, UNKNOWN = Status.OK, Status.WARN, Status.FAIL, Status.UNKNOWN
 
@@ -224,3 +228,67 @@ def test_the_category_is_the_checks_own_or_follows_from_what_it_is(
     check: CheckBase, kind: Kind | None, category: Category
 ) -> None:
     assert category_of(check, kind) is category
+
+
+def test_an_opening_that_is_held_back_is_recorded_once_an_outage_and_opens_when_nothing_holds_it() -> None:
+    life = Life()
+    life.hold = "parent db is down"
+
+    decision = life.see(OK, FAIL)
+    assert (decision.reason, whats(decision), decision.is_held) == ("parent db is down", [What.HELD], True)
+    assert decision.events[0].data == {"resource": "shop"}
+    assert life.see(FAIL) == Decision("parent db is down", is_held=True)
+    assert life.book.all() == []
+
+    life.hold = "parent switch is down"
+    assert whats(life.see(FAIL)) == [What.HELD]
+
+    life.hold = ""
+    assert life.see(FAIL).reason == "failure confirmed"
+
+    life.hold = "parent switch is down"
+    assert whats(life.see(OK, FAIL)) == [What.HELD]
+
+
+def test_nothing_holds_back_the_end() -> None:
+    life = Life()
+    life.see(FAIL)
+    life.hold = "parent db is down"
+
+    assert life.see(FAIL).reason == f"alert {life.alert.id} is open already"
+    assert life.see(OK).reason == "recovered"
+    assert life.queued("recovered") == ["email", "slack"]
+
+
+def test_the_alert_names_what_changed_since_the_last_good_verdict() -> None:
+    life = Life()
+    for verdict in (
+        result(OK, 0, code=200, observed={"address": "10.0.0.5"}),
+        result(FAIL, 1, code=502, observed={"address": "10.0.0.9"}, message="status is 502"),
+    ):
+        life.state, _ = advance(life.state, verdict)
+        life.take(on_verdict(life.check, life.state, None, life.channels, verdict.at))
+
+    assert life.alert.message == ("status is 502; changed since last good: code 200 → 502, address 10.0.0.5 → 10.0.0.9")
+
+
+def test_greenwall_that_cannot_see_is_one_alert_of_its_own() -> None:
+    life = Life()
+    decision = life.take(on_blind(life.book.blindness(), Severity.P1, "no answer from gw", life.channels, at(1)))
+    alert = life.book.blindness()
+
+    assert (decision.reason, whats(decision)) == ("no sentinel answers", [What.OPENED, What.QUEUED, What.QUEUED])
+    assert alert is not None
+    assert (alert.resource, alert.source, alert.kind, alert.severity) == (
+        "Greenwall",
+        "vantage",
+        Kind.VANTAGE,
+        Severity.P1,
+    )
+    assert on_blind(alert, Severity.P1, "still", life.channels, at(2)) == Decision(f"alert {alert.id} is open already")
+    assert life.book.latest("Greenwall") is None
+
+    ended = life.take(on_sight(alert, "gw answers", at(3)))
+    assert (ended.reason, whats(ended)) == ("Greenwall sees again", [What.RESOLVED, What.QUEUED, What.QUEUED])
+    assert life.book.blindness() is None
+    assert on_sight(None, "gw answers", at(4)) == Decision("no such alert is open")

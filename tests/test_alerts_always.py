@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from monitor.alerts import AlertBook, AlertEvent, AlertStatus, Decision, What, acknowledge, on_verdict, resolve
-from monitor.model import Kind, Status
-from monitor.state import CheckState, advance, unchecked
+from monitor.flapping import FlapMarks
+from monitor.model import Flag, Kind, Status
+from monitor.state import CheckState, Rules, advance, unchecked
 from tests.make import at, http_check, quick, result
 
 CHANNELS = ("email", "slack")
@@ -109,5 +110,62 @@ class Lives(RuleBasedStateMachine):
             assert ends == ([] if alert.status is not AlertStatus.RESOLVED or silent else openings)
 
 
+class Held(RuleBasedStateMachine):
+    """One check whose openings are held back now and then, that flaps, and counts its rounds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.check = http_check("held")
+        self.state = unchecked(at(-1))
+        self.book = AlertBook()
+        self.records = 0
+        self.hold = ""
+        self.step = 0
+        self.rules = Rules(fail_after=2, recover_after=2, flap=FlapMarks())
+
+    @rule(hold=st.sampled_from(["", "parent db is down", "parent switch is down"]))
+    def a_parent_changes(self, hold: str) -> None:
+        self.hold = hold
+
+    @rule(status=st.sampled_from([Status.OK, Status.FAIL, Status.FAIL, Status.UNKNOWN]), again=st.integers(1, 25))
+    def verdicts(self, status: Status, again: int) -> None:
+        for _ in range(again):
+            self.one(status)
+
+    def one(self, status: Status) -> None:
+        self.step += 1
+        verdict = result(status, self.step, "held")
+        was_open = bool(self.book.open())
+        before = self.state
+        self.state, _ = advance(self.state, verdict, self.rules)
+        latest, held = self.book.latest("held"), self.book.held("held")
+        decision = on_verdict(self.check, self.state, latest, CHANNELS, verdict.at, self.hold, held)
+        for event in decision.events:
+            self.book.apply(AlertEvent.from_json(through_json(event)))
+        is_open, flaps = bool(self.book.open()), Flag.FLAPPING in self.state.flags
+        if is_open and not was_open:
+            assert self.state.status is Status.FAIL and not self.hold and not flaps
+        if self.state.status is Status.FAIL and not self.hold and not flaps:
+            assert is_open
+        if self.state.status in (Status.OK, Status.WARN):
+            assert not is_open
+        if self.state.status is Status.FAIL and not is_open:
+            assert decision.is_held
+            assert decision.reason == (self.hold or "it flaps")
+        recorded = sum(event.what is What.HELD for event in decision.events)
+        assert recorded <= 1
+        if recorded and held and held.at >= self.state.since:
+            assert held.note != decision.reason
+        assert before.since <= self.state.since or self.state.trouble.turn is None
+
+    @invariant()
+    def whoever_was_told_of_the_opening_is_told_of_the_end(self) -> None:
+        for alert in self.book.all():
+            ended = [n.channel for n in alert.notifications.values() if n.event == "recovered"]
+            assert ended == ([] if alert.is_open else list(alert.told))
+
+
+Held.TestCase.settings = settings(quick, max_examples=40, stateful_step_count=30)
+TestHeldLife = Held.TestCase
 Lives.TestCase.settings = settings(quick, max_examples=40, stateful_step_count=30)
 TestAnyLife = Lives.TestCase

@@ -126,6 +126,7 @@ class TestWhatAMessageSays:
                 "resolved_at": "2026-11-21T14:15:05.000Z",
                 "acknowledged_by": "bo",
                 "runbook": "https://wiki.example.org/orders-db",
+                "owner": None,
             },
         }
 

@@ -17,14 +17,14 @@ from monitor.checker import Checker
 from monitor.config import ConfigError, Place
 from monitor.history.jsonl import read_lines
 from monitor.history.snapshot import Snapshot, read_snapshot
-from monitor.model import Flag, Severity, Status
+from monitor.model import Flag, Kind, Severity, Status
 from tests.conftest import eventually
 
 
 class Target:
     """A service whose answers a test decides. `posts` are the bodies that it was sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.codes: list[int] = []
         self.code = 200
         self.hits = 0
@@ -49,7 +49,7 @@ class Target:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self.thread.start()
@@ -416,6 +416,92 @@ def test_secrets_of_the_environment_are_in_no_file(
     house.stop()
     for path in house.place.data.rglob("*"):
         assert not path.is_file() or b"s3cr3t-t0ken-value" not in path.read_bytes(), path
+
+
+def test_rounds_are_counted_before_an_alert_opens_and_their_lines_say_what_was_seen(
+    house: House, target: Target
+) -> None:
+    house.write(config(target.url).replace("severity: P2", "severity: P2\n    fail_after: 3\n    recover_after: 2"))
+    house.start()
+    eventually(lambda: house.status() is Status.OK, what="well")
+    target.code = 500
+    eventually(lambda: any(e.what is What.OPENED for e in house.events()), what="an alert")
+    failing = [line for line in house.results() if line["status"] == "FAIL"]
+    assert [line["flags"] for line in failing[:3]] == [["confirming"], ["confirming"], []]
+    opened = next(event for event in house.events() if event.what is What.OPENED)
+    assert opened.at.isoformat(timespec="milliseconds")[:23] == failing[2]["at"][:23]
+    eventually(lambda: house.status() is Status.FAIL, what="it is published")
+    target.code = 200
+    eventually(lambda: house.status() is Status.OK, what="recovered")
+    assert len([line for line in house.results() if line["flags"] == ["confirming"] and line["status"] == "OK"]) == 1
+
+
+def test_the_alert_and_the_first_bad_line_name_what_changed_also_after_a_restart(house: House, target: Target) -> None:
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.status() is Status.OK, what="well")
+    target.code = 502
+    eventually(lambda: any(e.what is What.OPENED for e in house.events()), what="an alert")
+    opened = next(event for event in house.events() if event.what is What.OPENED)
+    assert "changed since last good: code 200 → 502" in str(opened.data["message"])
+    changed = [line["observed"]["changed"] for line in house.results() if "changed" in line["observed"]]
+    assert changed == [[["code", "200", "502"]]]
+    house.stop()
+    house.start()
+    assert [str(one) for one in house.snapshot.checks["web"].state.changes] == ["code 200 → 502"]
+
+
+def test_a_group_and_a_child_fail_with_their_parent_and_only_the_parent_is_told(house: House, target: Target) -> None:
+    more = f"""  - {{name: child, type: http, url: "{target.url}/child", depends_on: [web]}}
+  - {{name: both, type: group, members: [web, child], depends_on: [web]}}
+"""
+    house.write(config(target.url, more=more))
+    house.start()
+    eventually(lambda: house.status("both") is Status.OK, what="all well")
+    target.code = 500
+    eventually(lambda: all(house.status(n) is Status.FAIL for n in ("web", "child", "both")), what="all fail")
+    eventually(lambda: house.snapshot.checks["child"].state.note == "parent web is down", what="the child's note")
+    eventually(lambda: house.snapshot.checks["both"].state.note == "parent web is down", what="the group's note")
+    assert {a.resource for a in house.snapshot.alerts} == {"web"}
+    held = {(e.data["resource"], e.note) for e in house.events() if e.what is What.HELD}
+    assert {("child", "parent web is down"), ("both", "parent web is down")} <= held
+    target.code = 200
+    eventually(lambda: house.status("both") is Status.OK and not house.snapshot.alerts, what="all well again")
+    assert house.snapshot.checks["child"].state.note == ""
+    assert sum(event.what is What.OPENED for event in house.events()) == 1
+
+
+def test_a_checker_that_cannot_see_sends_one_message_and_says_so_on_the_wall(
+    house: House, target: Target, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = (
+        "vantage: {sentinels: [gate], within: 10s}\n"
+        + config(target.url).strip()
+        + f"""
+  - {{name: gate, type: http, url: "{target.url}/gate"}}
+  - {{name: shop, type: http, url: "{target.url}/shop"}}
+"""
+    )
+    house.write(text)
+    house.start()
+    names = ("web", "gate", "shop")
+    eventually(lambda: all(house.status(name) is Status.OK for name in names), what="all well")
+    address = target.server.server_address
+    target.close()
+    eventually(lambda: all(house.snapshot.checks[n].state.kind is Kind.VANTAGE for n in names), what="blind")
+    assert [a.resource for a in house.snapshot.alerts] == ["Greenwall"]
+    assert house.snapshot.notices[0].text == "Greenwall cannot see"
+    again = Target(port=address[1])
+    try:
+        eventually(lambda: all(house.status(name) is Status.OK for name in names), what="all well again")
+        eventually(lambda: not house.snapshot.alerts and not house.snapshot.notices, what="it is over")
+        eventually(lambda: sum(e.what is What.SENT for e in house.events()) == 2, what="both messages")
+    finally:
+        again.close()
+    assert not [line for line in house.results() if line["status"] == "FAIL"]
+    printed = capfd.readouterr().out
+    assert "ALERT [P2 FAIL] Greenwall cannot see" in printed
+    assert "ENDED [P2 OK] Greenwall recovered" in printed
 
 
 def test_a_configuration_that_is_invalid_from_the_start_is_refused(house: House) -> None:

@@ -22,6 +22,7 @@ from monitor.config import (
     CheckBase,
     DiagnosisBlock,
     Environment,
+    HttpCheck,
     HttpPost,
     Place,
     checkbase,
@@ -34,16 +35,16 @@ from monitor.web import Operator, make_routes
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-SHARED = set(CheckBase.model_fields)
 BLOCKS: dict[str, tuple[type[BaseModel], set[str]]] = {
-    "the file": (models.Config, set()),
-    "global": (models.General, set()),
-    "thresholds": (models.Thresholds, set()),
-    "every check": (CheckBase, set()),
-    "on_fail": (checkbase.OnFail, set()),
-    "http_post": (HttpPost, {"type"}),
-    "channels": (ChannelBlock, set()),
-    "diagnosis": (DiagnosisBlock, set()),
+    "The file": (models.Config, set()),
+    "`global:`": (models.General, set()),
+    "`global.thresholds:`": (models.Thresholds, set()),
+    "Every check": (CheckBase, set()),
+    "`on_fail:`": (checkbase.OnFail, set()),
+    "`on_fail.actions:` of `type: http_post`": (HttpPost, {"type"}),
+    "`vantage:`": (models.VantageBlock, set()),
+    "`channels:`": (ChannelBlock, set()),
+    "`diagnosis:`": (DiagnosisBlock, set()),
 }
 BEGIN = "<!-- kinds: written by `make readme` from the models -->\n"
 END = "<!-- end of kinds -->\n"
@@ -84,10 +85,17 @@ def prose(model: type[BaseModel]) -> str:
 
 
 def own_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields of a block; of a check without those that every check has in the same words."""
+    if not issubclass(model, CheckBase):
+        http = {name: field.description for name, field in HttpCheck.model_fields.items()}
+        shared = {name for name, field in model.model_fields.items() if field.description == http.get(name)}
+        # A step has what an http check has; its table need not say all of it again.
+        return {n: f for n, f in model.model_fields.items() if n not in shared or len(shared) < len(http) // 2}
+    common = {name: field.description for name, field in CheckBase.model_fields.items()}
     return {
         name: field
         for name, field in model.model_fields.items()
-        if name not in SHARED or (field.description != CheckBase.model_fields[name].description and name != "type")
+        if name != "type" and (name not in common or field.description != common[name])
     }
 
 
@@ -189,6 +197,17 @@ def test_linked_files_exist() -> None:
         assert (ROOT / target).exists(), target
 
 
+def written_anew(readme: str) -> str:
+    """Return README with the tables of keys and the part about kinds as the models are now."""
+    for heading, (model, left_out) in BLOCKS.items():
+        before, heading_line, after = readme.partition(f"### {heading}\n")
+        assert heading_line, f"README has no heading {heading!r}"
+        start = after.index(TABLE)
+        end = after.index("\n\n", start)
+        readme = before + heading_line + after[:start] + "\n".join([TABLE, *rows(model, left_out)]) + after[end:]
+    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
+    return before + BEGIN + kinds_section() + END + after
+
+
 if __name__ == "__main__":
-    before, after = README.split(BEGIN)[0], README.split(END)[1]
-    (ROOT / "README.md").write_text(before + BEGIN + kinds_section() + END + after, "utf-8")
+    (ROOT / "README.md").write_text(written_anew(README), "utf-8")

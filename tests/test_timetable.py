@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -11,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.checker import timetable
-from monitor.checker.timetable import FIRST_ROUND, SPREAD_S, Timetable, spread
+from monitor.checker.timetable import AT_ROUND_S, FIRST_ROUND, SPREAD_S, Timetable, spread
+from monitor.occurrence import DayTimes
+from monitor.units import utc_now
 
 START = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -113,3 +117,131 @@ def test_many_checks_share_few_jobs(table: Timetable, started: list[tuple[str, f
     offsets = spread({f"c{i}": 30.0 for i in range(20_000)})
     table.plan([(name, offset, 30.0) for name, offset in offsets.items()])
     assert len(table._jobs) <= 300
+
+
+# times of day; START is 12:00
+
+NOON = DayTimes.of(["12:10"], [], "UTC")
+
+
+@pytest.fixture
+def times() -> list[datetime]:
+    return []
+
+
+@pytest.fixture
+def table_at(times: list[datetime]) -> Timetable:
+    return Timetable(lambda name, late_s: times.append(utc_now().replace(microsecond=0)))
+
+
+def at(day: int, hour: int, minute: int, second: int = 0) -> datetime:
+    return datetime(2026, 11, day, hour, minute, second, tzinfo=UTC)
+
+
+def test_a_time_of_day_is_neither_early_nor_lost(
+    clock: Clock, table: Timetable, started: list[tuple[str, float]]
+) -> None:
+    table.plan([("a", None, NOON)])
+    assert table.idle_s() == 600
+    clock.pass_s(599.999)
+    table.run_due()
+    assert started == []
+    clock.pass_s(0.251)
+    table.run_due()
+    table.run_due()
+    assert started == [("a", pytest.approx(0.25))]
+    assert table.idle_s() == pytest.approx(86400 - 0.25)
+
+
+def test_a_time_of_day_that_was_missed_is_run_now_and_the_next_in_its_turn(
+    clock: Clock, table_at: Timetable, times: list[datetime]
+) -> None:
+    table_at.plan([("a", 0.0, NOON)])
+    table_at.run_due()
+    run_for(table_at, clock, 1200)
+    assert times == [at(21, 12, 0), at(21, 12, 10)]
+
+
+@pytest.mark.parametrize(
+    ("step_s", "ran_at"),
+    [
+        (3600, [at(21, 13, 5), at(22, 12, 10)]),
+        (-3600, [at(21, 12, 10), at(22, 12, 10)]),
+        (5, [at(21, 12, 10), at(22, 12, 10)]),
+        (-5, [at(21, 12, 10), at(22, 12, 10)]),
+    ],
+    ids=str,
+)
+def test_a_clock_that_is_set_before_a_time_of_day_leaves_it_where_it_is_or_runs_it_at_once(
+    clock: Clock, table_at: Timetable, times: list[datetime], step_s: float, ran_at: list[datetime]
+) -> None:
+    table_at.plan([("a", None, NOON)])
+    run_for(table_at, clock, 300)
+    clock.set(step_s)
+    table_at.run_due()
+    run_for(table_at, clock, 93_000, step_s=5)
+    assert times == ran_at
+
+
+@pytest.mark.parametrize(
+    ("step_s", "ran_at"), [(-5, [at(21, 12, 10), at(22, 12, 10)]), (-3600, [at(21, 12, 10)] * 2)], ids=str
+)
+def test_a_clock_that_is_set_back_after_a_time_of_day_repeats_it_only_by_minutes(
+    clock: Clock, table_at: Timetable, times: list[datetime], step_s: float, ran_at: list[datetime]
+) -> None:
+    table_at.plan([("a", None, NOON)])
+    run_for(table_at, clock, 601)
+    clock.set(step_s)
+    run_for(table_at, clock, 86_500, step_s=1)
+    assert times[:2] == ran_at
+    assert len(times) == len(set(times)) + (step_s < -60)
+
+
+def test_a_machine_that_slept_over_several_times_of_day_runs_once(
+    clock: Clock, table_at: Timetable, times: list[datetime]
+) -> None:
+    table_at.plan([("a", None, DayTimes.of(["12:10", "12:20"], [], "UTC"))])
+    clock.set(3600)
+    table_at.run_due()
+    run_for(table_at, clock, 60)
+    assert times == [at(21, 13, 0)]
+
+
+@pytest.fixture(params=["2026-03-28", "2026-10-24"], ids=["forward", "back"])
+def berlin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    """The machine's own clock is that of Berlin, before the night in which it is put forward or back."""
+    begin = datetime.fromisoformat(f"{request.param}T20:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    with time_machine.travel(begin, tick=False) as traveller:
+        yield Clock(monkeypatch, traveller)
+
+
+def test_the_machines_own_summer_time_shifts_no_time_of_day(berlin: Clock) -> None:
+    runs: dict[str, list[datetime]] = {}
+    whens = {
+        zone: DayTimes.of(["02:30", "03:00", "07:30", "21:00"], [], zone)
+        for zone in ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
+    }
+    table = Timetable(lambda name, late_s: runs.setdefault(name, []).append(utc_now()))
+    wanted: dict[str, list[datetime]] = {}
+    begin = utc_now()
+    for zone, when in whens.items():
+        row = wanted.setdefault(zone, [])
+        while (found := when.next(row[-1] if row else begin)) <= begin + timedelta(days=2):
+            row.append(found)
+    table.plan([(zone, None, when) for zone, when in whens.items()])
+    run_for(table, berlin, 2 * 86400, step_s=10)
+
+    assert runs == wanted
+
+
+def test_many_checks_of_one_time_of_day_begin_within_seconds_and_each_once(
+    clock: Clock, table: Timetable, started: list[tuple[str, float]]
+) -> None:
+    table.plan([(f"c{n}", None, NOON) for n in range(2000)])
+    run_for(table, clock, 600)
+    assert 0 < len(started) <= 1 + 0.25 / (AT_ROUND_S / 2000)
+    run_for(table, clock, AT_ROUND_S)
+    assert len({name for name, _ in started}) == len(started) == 2000
+    assert max(late_s for _, late_s in started) <= 0.5
+    run_for(table, clock, 3600)
+    assert len(started) == 2000

@@ -2,6 +2,7 @@
 
     verdict FAIL, this outage has no alert ──▶ opened ──▶ acknowledged ──▶ resolved
     verdict OK or WARN, an alert is open   ──────────────────────────────▲
+    verdict FAIL while a parent is down, or while it flaps ──▶ held: it opens when that is over and it still fails
     verdict UNKNOWN                            changes nothing: it could not be judged
 
 Everything that happens is an `AlertEvent`, appended to `data/alerts.jsonl` before it takes effect; an `Alert` is
@@ -14,13 +15,17 @@ from monitor.alerts.policy import (
     acknowledge,
     category_of,
     manual_alert,
+    may_not_open,
+    on_blind,
     on_removed,
+    on_sight,
     on_verdict,
     resolve,
 )
 from monitor.alerts.record import (
     CHECKER,
     CONFIGURATION,
+    GREENWALL,
     Alert,
     AlertBook,
     AlertEvent,
@@ -33,6 +38,7 @@ from monitor.alerts.record import (
 __all__ = [
     "CHECKER",
     "CONFIGURATION",
+    "GREENWALL",
     "Alert",
     "AlertBook",
     "AlertEvent",
@@ -44,7 +50,10 @@ __all__ = [
     "alert_id",
     "category_of",
     "manual_alert",
+    "may_not_open",
+    "on_blind",
     "on_removed",
+    "on_sight",
     "on_verdict",
     "resolve",
 ]

@@ -6,18 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.alerts.record import CHECKER, CONFIGURATION, Alert, AlertEvent, What, alert_id
+from monitor.alerts.record import CHECKER, CONFIGURATION, GREENWALL, Alert, AlertEvent, What, alert_id
 from monitor.config import CheckBase
-from monitor.model import Category, Event, Json, Kind, Severity, Status
+from monitor.contrast import sentence
+from monitor.model import Category, Event, Flag, Json, Kind, Severity, Status
 from monitor.state import CheckState
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy wants, or does not want, and why. `events` are to be stored, in order."""
+    """What the policy wants, or does not want, and why. `events` are to be stored, in order.
+
+    `is_held`: a failure opens no alert for now; the reason says why, and it may open one later.
+    """
 
     reason: str
     events: tuple[AlertEvent, ...] = ()
+    is_held: bool = False
 
 
 def category_of(check: CheckBase, kind: Kind | None) -> Category:
@@ -30,14 +35,26 @@ def category_of(check: CheckBase, kind: Kind | None) -> Category:
 
 
 def on_verdict(
-    check: CheckBase, state: CheckState, latest: Alert | None, channels: tuple[str, ...], now: datetime
+    check: CheckBase,
+    state: CheckState,
+    latest: Alert | None,
+    channels: tuple[str, ...],
+    now: datetime,
+    hold: str = "",
+    held: AlertEvent | None = None,
 ) -> Decision:
     """Return what this verdict means for the check's alert.
 
     `state` is after the verdict, `latest` the check's newest alert, `channels` who is to be told of an opening.
+    `hold` says why it must not open now, such as "parent db is down"; `held` is the last record of such a reason.
+    Nothing holds back that it is over.
     """
     if state.status is Status.FAIL:
-        return _on_fail(check, state, latest, channels, now)
+        return (
+            may_not_open(state, latest)
+            or _held_back(check, state, hold, held, now)
+            or _open(check, state, channels, now)
+        )
     if latest is None or not latest.is_open or latest.source != "check":
         return Decision("no alert is open")
     if state.status is Status.UNKNOWN:
@@ -45,26 +62,43 @@ def on_verdict(
     return _on_recovery(check, state, latest, now)
 
 
-def _on_fail(
-    check: CheckBase, state: CheckState, latest: Alert | None, channels: tuple[str, ...], now: datetime
-) -> Decision:
+def may_not_open(state: CheckState, latest: Alert | None) -> Decision | None:
+    """Return why this outage opens no alert (any more), None when it is to have one."""
     if latest and latest.source == "check" and latest.is_open:
         return Decision(f"alert {latest.id} is open already")
     # By hand only: what Greenwall itself resolved is over, also when the clock was set back since.
     by_hand = latest is not None and latest.resolved_by not in (CHECKER, CONFIGURATION)
     if latest and latest.source == "check" and by_hand and latest.opened_at >= state.since:
         return Decision(f"this outage had alert {latest.id}, resolved by {latest.resolved_by}")
+    return None
+
+
+def _held_back(
+    check: CheckBase, state: CheckState, hold: str, held: AlertEvent | None, now: datetime
+) -> Decision | None:
+    """Return the reason for not opening now; it is recorded once for each outage."""
+    reason = hold or ("it flaps" if Flag.FLAPPING in state.flags else "")
+    if not reason:
+        return None
+    if held and held.note == reason and held.at >= state.since:
+        return Decision(reason, is_held=True)
+    event = AlertEvent(now, What.HELD, "", note=reason, data={"resource": check.name})
+    return Decision(reason, (event,), is_held=True)
+
+
+def _open(check: CheckBase, state: CheckState, channels: tuple[str, ...], now: datetime) -> Decision:
     identifier = alert_id(check.name, now)
     event = Event.DEADLINE_MISS if state.kind is Kind.DEADLINE else Event.FIRST_FAIL
     data: dict[str, Json] = {
         "resource": check.name,
         "source": "check",
         "title": _title(check.name, state.kind),
-        "message": state.message,
+        "message": "; ".join(filter(None, (state.message, sentence(state.changes)))),
         "severity": check.severity.value,
         "category": category_of(check, state.kind).value,
         "kind": state.kind.value if state.kind else None,
         "runbook": check.runbook,
+        "owner": check.owner,
     }
     opened = AlertEvent(now, What.OPENED, identifier, note="failure confirmed", data=data)
     if event not in check.events:
@@ -91,6 +125,35 @@ def on_removed(alert: Alert, now: datetime) -> Decision:
     note = "the check was removed from the configuration"
     resolved = AlertEvent(now, What.RESOLVED, alert.id, by=CONFIGURATION, note=note)
     return Decision(note, (resolved, *_queue(alert.id, Event.RECOVERED, alert.told, now)))
+
+
+def on_blind(
+    alert: Alert | None, severity: Severity, reason: str, channels: tuple[str, ...], now: datetime
+) -> Decision:
+    """Return the one alert that Greenwall itself cannot see; `alert` is the one that is open already, if any."""
+    if alert is not None:
+        return Decision(f"alert {alert.id} is open already")
+    identifier = alert_id(GREENWALL, now)
+    data: dict[str, Json] = {
+        "resource": GREENWALL,
+        "source": "vantage",
+        "title": "Greenwall cannot see",
+        "message": f"{reason}; until it sees again, failures of the network are not judged and open no alerts",
+        "severity": severity.value,
+        "category": Category.SYSTEM.value,
+        "kind": Kind.VANTAGE.value,
+        "runbook": None,
+    }
+    opened = AlertEvent(now, What.OPENED, identifier, note="no sentinel answers", data=data)
+    return Decision("no sentinel answers", (opened, *_queue(identifier, Event.FIRST_FAIL, channels, now)))
+
+
+def on_sight(alert: Alert | None, reason: str, now: datetime) -> Decision:
+    """Return the end of that alert."""
+    if alert is None:
+        return Decision("no such alert is open")
+    resolved = AlertEvent(now, What.RESOLVED, alert.id, note=f"Greenwall sees again: {reason}")
+    return Decision("Greenwall sees again", (resolved, *_queue(alert.id, Event.RECOVERED, alert.told, now)))
 
 
 def manual_alert(

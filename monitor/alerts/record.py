@@ -13,6 +13,8 @@ from monitor.units import from_rfc3339, to_rfc3339
 
 CHECKER = "checker"
 CONFIGURATION = "configuration"
+# What an alert of Greenwall's own is about.
+GREENWALL = "Greenwall"
 
 
 class AlertStatus(StrEnum):
@@ -25,6 +27,7 @@ class What(StrEnum):
     """What an event in `alerts.jsonl` says."""
 
     OPENED = "opened"
+    HELD = "held"
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     REMEDY = "remedy"
@@ -37,7 +40,10 @@ class What(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertEvent:
-    """One line of `alerts.jsonl`: what happened to which alert, when, by whom, why."""
+    """One line of `alerts.jsonl`: what happened to which alert, when, by whom, why.
+
+    `held` belongs to no alert: it says why a failure opened none; `data` names the resource.
+    """
 
     at: datetime
     what: What
@@ -87,7 +93,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One trouble from its opening to its end. `source` is `check` or `manual`."""
+    """One trouble from its opening to its end. `source` is `check`, `manual`, or `vantage`: Greenwall cannot see."""
 
     id: str
     resource: str
@@ -100,6 +106,7 @@ class Alert:
     opened_at: datetime
     by: str = CHECKER
     runbook: str | None = None
+    owner: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     resolved_at: datetime | None = None
@@ -136,11 +143,15 @@ class AlertBook:
     def __init__(self, events: Iterable[AlertEvent] = ()) -> None:
         self._alerts: dict[str, Alert] = {}
         self._latest: dict[str, str] = {}
+        self._held: dict[str, AlertEvent] = {}
         for event in events:
             self.apply(event)
 
     def apply(self, event: AlertEvent) -> Alert | None:
         """Fold one event in; return the alert it belongs to, or None when nobody knows that alert."""
+        if event.what is What.HELD:
+            self._held[str(event.data.get("resource"))] = event
+            return None
         if event.what is What.OPENED:
             alert = _opened(event)
             if alert.source == "check":
@@ -166,6 +177,14 @@ class AlertBook:
         """Return the alert that this check opened last, open or not; those sent by hand are not the check's."""
         return self._alerts.get(self._latest.get(resource, ""))
 
+    def held(self, resource: str) -> AlertEvent | None:
+        """Return the last record of why this check's failure opened no alert."""
+        return self._held.get(resource)
+
+    def blindness(self) -> Alert | None:
+        """Return the open alert that Greenwall itself cannot see, if there is one."""
+        return next((alert for alert in self.open() if alert.source == "vantage"), None)
+
     def outbox(self) -> list[Notification]:
         """Notifications that were queued and have not ended, oldest first."""
         waiting = [n for alert in self._alerts.values() for n in alert.notifications.values() if n.ended is None]
@@ -186,6 +205,7 @@ def _opened(event: AlertEvent) -> Alert:
         opened_at=event.at,
         by=event.by,
         runbook=str(data["runbook"]) if data.get("runbook") else None,
+        owner=str(data["owner"]) if data.get("owner") else None,
     )
 
 

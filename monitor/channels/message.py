@@ -130,6 +130,7 @@ def _rows(alert: Alert, is_end: bool, wall_url: str | None, now: datetime) -> li
             f"{wall_url.rstrip('/')}/check?name={quote(_encodable(alert.resource), safe='')}" if wall_url else "",
         ),
         ("Runbook", harmless(alert.runbook or "", 1000)),
+        ("Owner", harmless(alert.owner or "", 120)),
     ]
     return [(label, value) for label, value in rows if value]
 
@@ -165,6 +166,7 @@ def _facts(alert: Alert, event: str, status: str) -> dict[str, Json]:
         "resolved_at": to_rfc3339(alert.resolved_at) if alert.resolved_at else None,
         "acknowledged_by": harmless(alert.acknowledged_by) or None,
         "runbook": harmless(alert.runbook or "", _KEPT) or None,
+        "owner": harmless(alert.owner or "", _KEPT) or None,
     }
     return {"version": 1, "key": f"{alert.id}:{event}", "event": str(event), "status": status, "alert": about}
 

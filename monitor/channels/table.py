@@ -20,7 +20,6 @@ from monitor.channels.channel import Channel, Edge, Redact, Unconfigured, redact
 from monitor.channels.console import Console
 from monitor.channels.mail import Mail
 from monitor.channels.through_apprise import ThroughApprise, check_url
-from monitor.channels.webhook import Webhook
 from monitor.config import ChannelBlock, Environment, LoadedConfig
 
 CONSOLE = "console"
@@ -115,6 +114,8 @@ def _through_apprise(name: str, channel_type: str, url: str, redact: Redact) -> 
 
 
 def _webhook(name: str, values: Values, redact: Redact) -> Channel:
+    from monitor.channels.webhook import Webhook
+
     url, token = values["WEBHOOK_URL"], values.get("WEBHOOK_TOKEN", "")
     if not _is_web_url(url):
         return Unconfigured(name, "webhook", wrong="malformed URL: expected one such as https://host/path")

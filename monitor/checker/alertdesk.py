@@ -5,23 +5,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, What, on_removed, on_verdict
+from monitor.alerts import (
+    Alert,
+    AlertBook,
+    AlertEvent,
+    Decision,
+    What,
+    may_not_open,
+    on_blind,
+    on_removed,
+    on_sight,
+    on_verdict,
+)
 from monitor.channels import default_route
 from monitor.checker.loop import Loop
 from monitor.checker.outbox import Outbox
 from monitor.config import CheckBase, HttpPost, make_redactor
 from monitor.history.alertlog import read_events
 from monitor.history.jsonl import JsonlWriter, to_line
-from monitor.model import Json, Status
+from monitor.model import Json, Severity, Status
 from monitor.remedy import Tried, cooling_down, run_action
 from monitor.state import CheckState
 from monitor.units import utc_now
+from monitor.vantage import Eyesight, View
 
 log = logging.getLogger(__name__)
+Hold = Callable[[CheckBase, CheckState], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a verdict did: the alert that it opened or closed, or why the opening is held back."""
+
+    alert: Alert | None = None
+    held: str = ""
+
+
+_NOTHING = Judged()
 
 
 class AlertDesk:
@@ -43,15 +68,31 @@ class AlertDesk:
         """`redact` takes secrets out of what remedies say: an exception's text can hold the URL that it was for."""
         self._redact = redact
 
-    def judge(self, check: CheckBase, state: CheckState, now: datetime) -> Alert | None:
-        """Act on a verdict; return the check's alert when this verdict opened or closed one."""
+    def judge(self, check: CheckBase, state: CheckState, now: datetime, hold: Hold) -> Judged:
+        """Act on a verdict; `hold` is asked only when an alert is about to open, and says why it must not yet."""
+        latest = self.book.latest(check.name)
         # Almost every verdict is OK and has nobody to tell.
-        route = default_route(self.outbox.channels, check.channels) if state.status is Status.FAIL else ()
-        decision = on_verdict(check, state, self.book.latest(check.name), route, now)
+        if state.status is not Status.FAIL:
+            decision = on_verdict(check, state, latest, (), now)
+            return Judged(self.take(decision)) if decision.events else _NOTHING
+        reason = "" if may_not_open(state, latest) else hold(check, state)
+        route = default_route(self.outbox.channels, check.channels)
+        decision = on_verdict(check, state, latest, route, now, reason, self.book.held(check.name))
         alert = self.take(decision)
         if alert and decision.events[0].what is What.OPENED:
             self._try_remedies(check, alert, now)
-        return alert
+        return Judged(alert, decision.reason if decision.is_held else "")
+
+    def see(self, view: View, severity: Severity) -> None:
+        """Say once that Greenwall itself cannot see, and once that it sees again."""
+        alert, now = self.book.blindness(), utc_now()
+        if view.eyesight is Eyesight.BLIND:
+            log.error("Greenwall cannot see: %s", view.reason)
+            route = default_route(self.outbox.channels, None)
+            self.take(on_blind(alert, severity, view.reason, route, now))
+        else:
+            log.info("Greenwall sees again: %s", view.reason)
+            self.take(on_sight(alert, view.reason, now))
 
     def removed(self, name: str) -> None:
         """Close the alert of a check that is no longer configured, and tell who was told of it."""

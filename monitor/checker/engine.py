@@ -7,6 +7,7 @@ Writes state.json at least each second, which is its heartbeat: whoever reads an
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -20,17 +21,18 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from monitor import pings
 from monitor.channels import build_channels
 from monitor.checker.alertdesk import AlertDesk
+from monitor.checker.configuration import Configuration, turns
 from monitor.checker.loop import Loop
 from monitor.checker.orders import Orders
+from monitor.checker.parents import Parents
 from monitor.checker.publish import Publisher
 from monitor.checker.restore import restored_states
-from monitor.checker.timetable import Timetable, spread
+from monitor.checker.timetable import Timetable
 from monitor.checker.watch import Watch
-from monitor.config import CheckBase, ConfigError, Environment, LoadedConfig, load_config
-from monitor.demo import DemoServer
-from monitor.history.compaction import compact
+from monitor.config import CheckBase, ConfigError, LoadedConfig, load_config
 from monitor.history.inbox import Command, waiting
 from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.history.results import ResultLog
@@ -42,10 +44,12 @@ from monitor.history.snapshot import (
     OpenAlert,
     Snapshot,
 )
-from monitor.model import Flag, Json, Result
+from monitor.model import Flag, Json, Result, Severity
 from monitor.probes import Setting, redacted
+from monitor.probes.pool import ProbePool
 from monitor.state import CheckState, Transition
 from monitor.units import to_rfc3339, utc_now
+from monitor.vantage import Eyesight, View
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +74,7 @@ class Checker:
         self.config_path = config_path.resolve()
         self.data = (data or self.config_path.parent / "data").resolve()
         self._start_demo = start_demo
+        self._loaded: LoadedConfig | None = None
         self._deliver_only = deliver_only
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -79,7 +84,7 @@ class Checker:
     def start(self) -> None:
         """Start the thread; ConfigError when there is no configuration to begin with."""
         self.data.mkdir(parents=True, exist_ok=True)
-        load_config(self.config_path)
+        self._loaded = load_config(self.config_path)
         self._thread = threading.Thread(target=self._live, name="checker", daemon=True)
         self._thread.start()
 
@@ -108,7 +113,8 @@ class Checker:
                 continue
             try:
                 self.role = "leader"
-                leader = Leader(self.config_path, self.data, self._start_demo, self._deliver_only)
+                loaded, self._loaded = self._loaded, None
+                leader = Leader(self.config_path, self.data, self._start_demo, self._deliver_only, loaded)
                 leader.run(self._stopping, self.ready.set)
             except Exception:  # the edge of the thread: say so, let go of the lock, try again
                 log.exception("the checker broke and starts again")
@@ -120,22 +126,28 @@ class Checker:
 class Leader:
     """The checker that holds the lock."""
 
-    def __init__(self, config_path: Path, data: Path, start_demo: bool, deliver_only: bool) -> None:
-        self._config_path = config_path
+    def __init__(
+        self,
+        config_path: Path,
+        data: Path,
+        start_demo: bool,
+        deliver_only: bool,
+        loaded: LoadedConfig | None = None,
+    ) -> None:
+        """`loaded` is the configuration as it was read already; one whose files have changed is read anew."""
         self._data = data
-        self._demo: DemoServer | None = None
-        self._start_demo = start_demo
         self._deliver_only = deliver_only
         self._started_at = utc_now()
-        self._loaded = self._load()
+        self._configuration = Configuration(config_path, start_demo, loaded)
         self._loop = Loop()
-        general = self._loaded.config.general
-        self._probes = ThreadPoolExecutor(general.workers, thread_name_prefix="probe")
+        general = self._configuration.loaded.config.general
+        self._probes = ProbePool(general.workers, general.connections)
         self._deliveries = ThreadPoolExecutor(DELIVERY_WORKERS, thread_name_prefix="deliver")
         self._chores = ThreadPoolExecutor(2, thread_name_prefix="chore")
         self._results = ResultLog(data / "results")
         self._audit = JsonlWriter(data / "audit.jsonl", fsync=True)
-        self._watch = Watch(self._loop, self._probes, self._on_verdict)
+        self._watch = Watch(self._loop, self._probes, self._on_verdict, on_view=self._on_view)
+        self._parents = Parents(self._loop, self._watch, self._judge_again)
         self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries, self._chores, self._rerun)
         self._orders = Orders(self._watch, self._desk, self._results)
         self._timetable = Timetable(self._watch.start)
@@ -143,8 +155,6 @@ class Leader:
         self._applied: deque[Applied] = deque(maxlen=APPLIED_KEPT)
         self._carried_out: deque[str] = deque(maxlen=10 * APPLIED_KEPT)
         self._notices: dict[str, Notice] = {}
-        self._config_seen = self._config_stamp()
-        self._reloading = False
         self._urgent = True
         self._next_beat = 0.0
         self._next_inbox = 0.0
@@ -152,7 +162,7 @@ class Leader:
 
     def run(self, stopping: threading.Event, on_ready: Callable[[], None]) -> None:
         """Check until told to stop, then leave everything on disk."""
-        self._configure(self._loaded, restored_states(self._data))
+        self._configure(self._configuration.loaded, restored_states(self._data, self._configuration.loaded.checks))
         self._publish()
         self._publisher.settle()
         on_ready()
@@ -171,38 +181,16 @@ class Leader:
 
     # configuration
 
-    def _load(self) -> LoadedConfig:
-        environment = Environment.read(self._config_path.parent)
-        loaded = load_config(self._config_path, environment)
-        if not (loaded.config.demo and self._start_demo):
-            self._stop_demo()
-            return loaded
-        if self._demo is None:
-            demo = DemoServer(self._config_path.parent / ".last_job_id", port=loaded.config.demo_port)
-            demo.start()
-            # Known to the other thread only once it serves, as it is unknown to it before it stops.
-            self._demo = demo
-        # The port may have been taken: the checks follow the demo to the one that it got.
-        return load_config(self._config_path, environment.with_default("MOCKAPP_BASE", self._demo.base_url))
-
-    def _stop_demo(self) -> None:
-        demo, self._demo = self._demo, None
-        if demo:
-            demo.stop()
-
     def _configure(self, loaded: LoadedConfig, states: dict[str, CheckState] | None = None) -> None:
-        self._loaded = loaded
         redact = loaded.environment.redactor()
-        setting = Setting(
-            folder=loaded.folder,
-            timezone=loaded.config.general.timezone,
-            data=self._data,
-            environment=loaded.environment,
-            allows_commands=loaded.config.general.allow_commands,
-        )
+        setting = Setting.of(loaded, self._data)
         self._desk.configure(redact)
         self._desk.outbox.configure(build_channels(loaded), loaded.config.general.wall_url)
-        gone = self._watch.configure(loaded.checks, setting, partial(redacted, redact))
+        self._parents.configure(loaded.checks)
+        was_blind = states is not None and not self._deliver_only and self._desk.book.blindness() is not None
+        gone = self._watch.configure(
+            loaded.checks, setting, partial(redacted, redact), loaded.config.vantage, was_blind
+        )
         if states is not None:
             self._watch.adopt(states)
             gone_names = {a.resource for a in self._desk.book.open() if a.source == "check"} - set(loaded.checks)
@@ -210,61 +198,34 @@ class Leader:
             gone_names = {watched.check.name for watched in gone}
         for name in gone_names:
             self._desk.removed(name)
-        self._plan()
+        self._timetable.plan([] if self._deliver_only else turns(self._watch.watched.values(), utc_now()))
         self._notices.pop("config", None)
         self._urgent = True
-
-    def _plan(self) -> None:
-        """Spread new checks from now on; the others keep their turn."""
-        now, active = utc_now(), {n: w for n, w in self._watch.watched.items() if w.check.enabled}
-        firsts = spread({name: watched.check.every for name, watched in active.items()})
-        rows = []
-        for name, watched in active.items():
-            turn = (watched.next_at - now).total_seconds() if watched.next_at else None
-            keeps = turn is not None and 0 <= turn <= watched.check.every
-            rows.append((name, turn if keeps and turn is not None else firsts[name], watched.check.every))
-        self._timetable.plan([] if self._deliver_only else rows)
-
-    def _config_stamp(self) -> tuple[tuple[int, int], ...]:
-        """Return what changes when the file or `.env` beside it is edited."""
-        stamps = []
-        for path in (self._config_path, self._config_path.parent / ".env"):
-            try:
-                stat = path.stat()
-                stamps.append((stat.st_mtime_ns, stat.st_size))
-            except OSError:
-                stamps.append((0, 0))
-        return tuple(stamps)
+        _settle_memory()
 
     def _look_at_config(self) -> None:
-        stamp = self._config_stamp()
-        if stamp == self._config_seen or self._reloading:
-            return
-        self._config_seen, self._reloading = stamp, True
-        # Validating thousands of checks takes a second; the clock of all the others must not wait for it.
-        future = self._chores.submit(self._load)
-        future.add_done_callback(lambda done: self._loop.post(partial(self._reloaded, done)))
+        self._configuration.look(self._chores, lambda read: self._loop.post(partial(self._reloaded, read)))
 
-    def _reloaded(self, future: Future[LoadedConfig]) -> None:
-        self._reloading, self._urgent = False, True
+    def _reloaded(self, read: Future[LoadedConfig]) -> None:
+        self._urgent = True
+        file = self._configuration.path.name
         try:
-            loaded = future.result()
+            loaded = self._configuration.outcome(read)
         except ConfigError as error:
-            log.error("%s is invalid, the last good configuration goes on:\n%s", self._config_path.name, error)
-            text = f"{self._config_path.name} is invalid; the last good configuration is running"
+            log.error("%s is invalid, the last good configuration goes on:\n%s", file, error)
+            text = f"{file} is invalid; the last good configuration is running"
             self._notices["config"] = Notice("error", text, tuple(error.errors))
             return
         self._configure(loaded)
-        log.info("%s is read: %d checks", self._config_path.name, len(loaded.checks))
-        self._note("config", self._config_path.name, "checker", f"{len(loaded.checks)} checks, {loaded.digest}")
+        log.info("%s is read: %d checks", file, len(loaded.checks))
+        self._note("config", file, "checker", f"{len(loaded.checks)} checks, {loaded.digest}")
 
     # verdicts and commands
 
     def _on_verdict(self, check: CheckBase, state: CheckState, result: Result, change: Transition | None) -> None:
         self._results.add(result)
-        alert = self._desk.judge(check, state, result.at)
-        if alert and not alert.is_open:
-            self._watch.flag(check.name, Flag.ACKNOWLEDGED, False)
+        self._judge(check, state, result.at)
+        self._parents.judged(check.name, state)
         if change:
             self._urgent = True
             # A start is no news: thousands of checks go from unknown to OK.
@@ -277,6 +238,24 @@ class Leader:
                 change.after,
                 f" ({state.message})" if state.kind else "",
             )
+
+    def _judge(self, check: CheckBase, state: CheckState, at: datetime) -> None:
+        judged = self._desk.judge(check, state, at, self._parents.hold)
+        if judged.alert and not judged.alert.is_open:
+            self._watch.flag(check.name, Flag.ACKNOWLEDGED, False)
+        self._watch.note(check.name, judged.held)
+
+    def _judge_again(self, name: str) -> None:
+        if watched := self._watch.watched.get(name):
+            self._judge(watched.check, watched.state, utc_now())
+
+    def _on_view(self, view: View) -> None:
+        vantage = self._configuration.loaded.config.vantage
+        self._desk.see(view, vantage.severity if vantage else Severity.P2)
+        self._notices.pop("vantage", None)
+        if view.eyesight is Eyesight.BLIND:
+            self._notices["vantage"] = Notice("error", "Greenwall cannot see", (view.reason,))
+        self._urgent = True
 
     def _rerun(self, name: str) -> None:
         self._watch.start(name)
@@ -304,7 +283,9 @@ class Leader:
             applied = Applied(command.id, False, f"Greenwall broke on this command: {type(error).__name__}")
         self._applied.append(applied)
         self._urgent = True
-        self._note(command.verb.value, command.target, command.by, applied.detail, command.id, applied.ok)
+        # Nobody did it: a ping asks for a look as a schedule does, and may come each second.
+        if command.by != pings.BY:
+            self._note(command.verb.value, command.target, command.by, applied.detail, command.id, applied.ok)
 
     def _note(self, action: str, target: str, by: str, detail: str, command: str = "", ok: bool = True) -> None:
         line: dict[str, Json] = {
@@ -348,7 +329,9 @@ class Leader:
         self._look_at_config()
         if time.monotonic() >= self._next_compaction:
             self._next_compaction = time.monotonic() + COMPACT_EVERY_S
-            self._chores.submit(compact, self._data / "results", utc_now(), self._loaded.config.general.retention_days)
+            self._chores.submit(
+                _compact, self._data / "results", utc_now(), self._configuration.loaded.config.general.retention_days
+            )
         if not self._publisher.is_busy:
             self._publish()
 
@@ -376,12 +359,12 @@ class Leader:
             pid=os.getpid(),
             started_at=self._started_at,
             heartbeat_at=now,
-            config_digest=self._loaded.digest,
-            timezone=self._loaded.config.general.timezone,
+            config_digest=self._configuration.loaded.digest,
+            timezone=self._configuration.loaded.config.general.timezone,
             lateness_s=self._watch.lateness(),
             in_flight=self._watch.in_flight,
             results=self._watch.results,
-            demo_url=demo.base_url if (demo := self._demo) else None,
+            demo_url=self._configuration.demo_url,
         )
 
     def _fault_notice(self) -> tuple[Notice, ...]:
@@ -392,6 +375,7 @@ class Leader:
 
     def _end(self) -> None:
         self._probes.shutdown(wait=False, cancel_futures=True)
+        self._watch.sight.close()
         self._chores.shutdown(wait=False, cancel_futures=True)
         self._loop.run(0.1)
         self._commit()
@@ -409,4 +393,19 @@ class Leader:
         self._results.close()
         self._desk.close()
         self._audit.close()
-        self._stop_demo()
+        self._configuration.stop_demo()
+        gc.unfreeze()
+
+
+def _compact(results: Path, now: datetime, retention_days: int) -> None:
+    # The database is loaded when it is first needed, a minute after the start.
+    from monitor.history.compaction import compact
+
+    compact(results, now, retention_days)
+
+
+def _settle_memory() -> None:
+    """Keep thousands of checks, which stay, out of the garbage collector's rounds."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

@@ -17,6 +17,7 @@ class Publisher:
         self._path = path
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="publish")
         self._fragments: dict[str, bytes] = {}
+        self._names: Iterable[str] = ()
         self._last: Future[None] | None = None
 
     @property
@@ -33,7 +34,10 @@ class Publisher:
         """Write the snapshot with the checks `names`, of which `changed` are new since the last one."""
         for entry in entries(changed):
             self._fragments[entry.name] = entry_json(entry)
-        self._fragments = {name: self._fragments[name] for name in names}
+        if names is not self._names:
+            # Another configuration: its checks in its order, and none that is gone.
+            self._names = names
+            self._fragments = {name: self._fragments[name] for name in names}
         content = snapshot_json(snapshot, self._fragments.values())
         self._last = self._pool.submit(replace_file, self._path, content)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from monitor.config import CheckBase
 from monitor.history.results import results_since
 from monitor.history.snapshot import Snapshot, read_snapshot
-from monitor.state import CheckState, advance, unchecked
+from monitor.state import AT_ONCE, CheckState, Rules, advance, unchecked
 from monitor.units import utc_now
 
 log = logging.getLogger(__name__)
@@ -16,8 +18,8 @@ log = logging.getLogger(__name__)
 _LOOK_BACK = timedelta(days=1)
 
 
-def restored_states(data: Path) -> dict[str, CheckState]:
-    """Return the state of every check that the files in `data` know of.
+def restored_states(data: Path, checks: Mapping[str, CheckBase]) -> dict[str, CheckState]:
+    """Return the state of every check that the files in `data` know of; `checks` say how many rounds it takes.
 
     Results are on disk before the snapshot that contains them, so what a kill took from the snapshot is replayed
     from them. A damaged snapshot is set aside, not overwritten.
@@ -29,7 +31,8 @@ def restored_states(data: Path) -> dict[str, CheckState]:
     replayed = 0
     for result in results_since(data / "results", since, now):
         state = states.get(result.name) or unchecked(result.at)
-        states[result.name], _ = advance(state, result)
+        rules = Rules.of(checks[result.name]) if result.name in checks else AT_ONCE
+        states[result.name], _ = advance(state, result, rules)
         replayed += 1
     if states:
         log.info("restored %d checks; %d verdicts replayed after the last snapshot", len(states), replayed)

@@ -9,18 +9,28 @@ and all are moved when the clock is set or daylight saving begins: `schedule` co
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import schedule
+
+from monitor.occurrence import DayTimes
+from monitor.units import after, utc_now
 
 SLOT_S = 0.25
 # Starts are this far apart when there is room: a handful of checks begins at once, a thousand over their interval.
 SPREAD_S = 0.05
 # The first round is over before the first interval is: the rest of it is for loading and for being late.
 FIRST_ROUND = 0.8
+# Checks of the same time of day have all begun by then.
+AT_ROUND_S = 20.0
 _STEP_S = 0.5
+# A clock that was set back by less runs no time of day twice.
+_SET_S = 60.0
+# Name, seconds to the first run (None: at its time), interval or times of day.
+Entry = tuple[str, float | None, float | DayTimes]
 
 
 @dataclass
@@ -31,6 +41,49 @@ class _Slot:
     planned_at: datetime
     names: list[str] = field(default_factory=list)
     ran: bool = False
+
+    def go_on(self) -> None:
+        """Plan the next run after one."""
+        self.planned_at = _next_on_grid(self.planned_at, self.every_s)
+
+    def follow(self, step_s: float) -> None:
+        """Stay as far ahead as it was when the clock is set."""
+        self.planned_at += timedelta(seconds=step_s)
+
+
+@dataclass
+class _TimesSlot:
+    """Checks that run together at times of day, `delay_s` after each; `due` is the next run, in UTC.
+
+    `is_extra`: that run is for a time that was missed.
+    """
+
+    times: DayTimes
+    delay_s: float
+    due: datetime
+    is_extra: bool
+    names: list[str] = field(default_factory=list)
+    ran: bool = False
+
+    @property
+    def planned_at(self) -> datetime:
+        return _local(self.due)
+
+    def go_on(self) -> None:
+        # `schedule` never starts it before its time by the same clock, but that may be set between the two looks.
+        last = utc_now() if self.is_extra else max(utc_now(), self.due)
+        self.due, self.is_extra = self._next(last), False
+
+    def follow(self, step_s: float) -> None:
+        now = utc_now()
+        if self.is_extra or self.due <= now:
+            self.due = now
+        elif abs(step_s) >= _SET_S:
+            # Those that wait out their delay have not begun.
+            self.due = self._next(after(now, -self.delay_s))
+
+    def _next(self, last: datetime) -> datetime:
+        return after(self.times.next(last), self.delay_s)
 
 
 def spread(every_s: Mapping[str, float]) -> dict[str, float]:
@@ -53,21 +106,19 @@ class Timetable:
     def __init__(self, start: Callable[[str, float], object]) -> None:
         self._start = start
         self._scheduler = schedule.Scheduler()
-        self._slots: list[_Slot] = []
-        self._jobs: list[tuple[_Slot, schedule.Job]] = []
+        self._jobs: list[tuple[_Slot | _TimesSlot, schedule.Job]] = []
         self._next_at: datetime | None = None
         self._skew_s = _local_minus_monotonic()
 
-    def plan(self, entries: Iterable[tuple[str, float, float]]) -> None:
-        """Replace the whole plan by `(name, seconds to the first run, interval)` for each check."""
-        now = _local_now()
-        slots: dict[tuple[float, int], _Slot] = {}
-        for name, first_s, every_s in entries:
-            number = int(first_s / SLOT_S)
-            at = now + timedelta(seconds=number * SLOT_S)
-            slots.setdefault((every_s, number), _Slot(every_s, at)).names.append(name)
+    def plan(self, entries: Iterable[Entry]) -> None:
+        """Replace the whole plan by these entries, one for each check."""
+        rows = list(entries)
+        slots: list[_Slot | _TimesSlot] = [
+            *_slots_every((name, first_s or 0.0, one) for name, first_s, one in rows if not isinstance(one, DayTimes)),
+            *_slots_at([(name, first_s, one) for name, first_s, one in rows if isinstance(one, DayTimes)]),
+        ]
         self._scheduler.clear()
-        self._jobs = [(slot, self._job(slot)) for slot in slots.values()]
+        self._jobs = [(slot, self._job(slot)) for slot in slots]
         self._look_ahead()
 
     def run_due(self) -> None:
@@ -80,7 +131,7 @@ class Timetable:
         for slot, job in self._jobs:
             if slot.ran:
                 slot.ran = False
-                slot.planned_at = _next_on_grid(slot.planned_at, slot.every_s)
+                slot.go_on()
                 job.next_run = slot.planned_at
         self._look_ahead()
 
@@ -91,13 +142,15 @@ class Timetable:
     def _look_ahead(self) -> None:
         self._next_at = self._scheduler.next_run
 
-    def _job(self, slot: _Slot) -> schedule.Job:
-        # A float is as good to `schedule` as the int that it asks for: it makes a timedelta of it.
-        job: schedule.Job = self._scheduler.every(slot.every_s).seconds.do(self._fire, slot)  # type: ignore[arg-type]
+    def _job(self, slot: _Slot | _TimesSlot) -> schedule.Job:
+        # A float is as good to `schedule` as the int that it asks for: it makes a timedelta of it. Of times of day it
+        # knows too little (a zone's lost and doubled hours): the interval is never used, each run says the next.
+        every_s = slot.every_s if isinstance(slot, _Slot) else 86400.0
+        job: schedule.Job = self._scheduler.every(every_s).seconds.do(self._fire, slot)  # type: ignore[arg-type]
         job.next_run = slot.planned_at
         return job
 
-    def _fire(self, slot: _Slot) -> None:
+    def _fire(self, slot: _Slot | _TimesSlot) -> None:
         slot.ran = True
         late_s = (_local_now() - slot.planned_at).total_seconds()
         for name in slot.names:
@@ -112,9 +165,36 @@ class Timetable:
             return
         self._skew_s = skew_s
         for slot, job in self._jobs:
-            slot.planned_at += timedelta(seconds=step_s)
+            slot.follow(step_s)
             job.next_run = slot.planned_at
         self._look_ahead()
+
+
+def _slots_every(entries: Iterable[tuple[str, float, float]]) -> Iterable[_Slot]:
+    now = _local_now()
+    slots: dict[tuple[float, int], _Slot] = {}
+    for name, first_s, every_s in entries:
+        number = int(first_s / SLOT_S)
+        at = now + timedelta(seconds=number * SLOT_S)
+        slots.setdefault((every_s, number), _Slot(every_s, at)).names.append(name)
+    return slots.values()
+
+
+def _slots_at(entries: Sequence[tuple[str, float | None, DayTimes]]) -> Iterable[_TimesSlot]:
+    now = utc_now()
+    counts = Counter(times for _, _, times in entries)
+    seen: Counter[DayTimes] = Counter()
+    slots: dict[tuple[DayTimes, int, int | None], _TimesSlot] = {}
+    for name, first_s, times in entries:
+        delay = int(seen[times] * min(AT_ROUND_S / counts[times], SPREAD_S) / SLOT_S)
+        seen[times] += 1
+        first = None if first_s is None else int(first_s / SLOT_S)
+        key = (times, delay, first)
+        if key not in slots:
+            due = after(times.next(now), delay * SLOT_S) if first is None else after(now, first * SLOT_S)
+            slots[key] = _TimesSlot(times, delay * SLOT_S, due, is_extra=first is not None)
+        slots[key].names.append(name)
+    return slots.values()
 
 
 def _next_on_grid(planned_at: datetime, every_s: float) -> datetime:
@@ -126,6 +206,12 @@ def _next_on_grid(planned_at: datetime, every_s: float) -> datetime:
 
 def _local_now() -> datetime:
     return datetime.now()  # noqa: DTZ005 - `schedule` compares with naive local time
+
+
+def _local(at: datetime) -> datetime:
+    """Return a time of UTC as the local clock counts now: when that is put forward or back, all are moved."""
+    offset = utc_now().astimezone().utcoffset()
+    return (at.astimezone(UTC) + (offset or timedelta())).replace(tzinfo=None)
 
 
 def _local_minus_monotonic() -> float:

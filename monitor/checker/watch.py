@@ -2,7 +2,10 @@
 
 start ──▶ probe in the pool ──▶ no worse than the last verdict, or UNKNOWN ──▶ verdict
                 ▲                    │ worse: FAIL or WARN
-                └── retry_backoff_s ─┘ (confirming; no worker waits) ── retries used up ──▶ verdict
+                └── retry_interval ──┘ (confirming; no worker waits) ── retries used up ──▶ believed? ──▶ verdict
+
+A failure is believed once `sight` has made sure that Greenwall itself can see. Groups are probed as all others are;
+what is known of their members goes with them, and they are looked at again whenever a member changes.
 """
 
 from __future__ import annotations
@@ -11,59 +14,101 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
 from monitor.checker.loop import Loop
-from monitor.config import CheckBase
+from monitor.checker.sight import Sight
+from monitor.config import CheckBase, GroupCheck, VantageBlock, members_of
+from monitor.groups import Member
 from monitor.history.snapshot import CheckEntry
-from monitor.model import Flag, Outcome, Result, Status
-from monitor.probes import Setting, run_probe
-from monitor.state import CheckState, Transition, advance, covered_s, unchecked
-from monitor.units import after, utc_now
+from monitor.model import Flag, Json, Outcome, Result, Status
+from monitor.occurrence import DayTimes
+from monitor.probes import Setting, timed_probe
+from monitor.state import CheckState, Rules, Transition, advance, covered_s, unchecked
+from monitor.units import after, seconds_between, utc_now
+from monitor.vantage import View
 
 _LATENESS_KEPT = 5_000
+# A check at a time of day has begun by then, even one of thousands.
+_BEGUN_S = 60.0
+# Members often change together: their group is looked at once for all of them.
+_GATHER_S = 0.05
+# A group whose members change all the time gets its verdict all the same.
+_LOOKS_AT_MEMBERS = 3
 OnVerdict = Callable[[CheckBase, CheckState, Result, Transition | None], None]
 
 
 @dataclass(eq=False)
 class Watched:
-    """One check and what is known of it. `probes` counts those of the verdict on its way; 0 when none is."""
+    """One check and what is known of it. `probes` counts those of the verdict on its way; 0 when none is.
+
+    `again`: once that verdict is there, it is looked at once more. `times`: when it runs, None for every so often.
+    """
 
     check: CheckBase
     state: CheckState
     probes: int = 0
     by_hand: bool = False
+    again: bool = False
     next_at: datetime | None = None
+    times: DayTimes | None = None
+    rules: Rules = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rules = Rules.of(self.check)
 
     @property
     def is_looked_at(self) -> bool:
         return self.check.enabled and Flag.PAUSED not in self.state.flags
 
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time from its last verdict to the next one while it is being watched."""
+        check = self.check
+        confirm_s = check.retries * (check.retry_interval + check.timeout)
+        if self.times is None:
+            return 2 * check.every + check.timeout + confirm_s
+        return seconds_between(self.seen_at, self.times.next(self.seen_at)) + _BEGUN_S + check.timeout + confirm_s
 
-def _timed_probe(check: CheckBase, setting: Setting) -> tuple[float, Outcome]:
-    """Return when the probe began (monotonic seconds) and what it saw."""
-    return time.monotonic(), run_probe(check, setting)
+    @property
+    def seen_at(self) -> datetime:
+        """When there was the last verdict, or since when there is none."""
+        return self.state.checked_at or self.state.since
 
+    def has_missed(self, now: datetime) -> bool:
+        """Return whether its last time of day passed without a verdict, and none is on its way."""
+        return self.times is not None and not self.probes and self.times.previous(now) > self.seen_at
 
-def longest_gap_s(check: CheckBase) -> float:
-    """Return the longest time between two verdicts of a check that is being watched."""
-    confirm_s = check.retries * (check.retry_backoff_s + check.timeout)
-    return 2 * check.every + check.timeout + confirm_s
+    def plan(self, times: DayTimes | None, now: datetime) -> None:
+        """Have it run at these times of day; None: every so often."""
+        if times and (times != self.times or self.next_at is None):
+            self.next_at = times.next(now)
+        self.times = times
 
 
 class Watch:
     """Starts probes and turns their outcomes into verdicts. Belongs to the loop's thread."""
 
     def __init__(
-        self, loop: Loop, pool: Executor, on_verdict: OnVerdict, redact: Callable[[Outcome], Outcome] | None = None
+        self,
+        loop: Loop,
+        pool: Executor,
+        on_verdict: OnVerdict,
+        redact: Callable[[Outcome], Outcome] | None = None,
+        on_view: Callable[[View], None] | None = None,
     ) -> None:
+        """`on_view` is told when Greenwall cannot see, and when it sees again."""
         self._loop = loop
         self._pool = pool
         self._on_verdict = on_verdict
         self._redact = redact or (lambda outcome: outcome)
         self._setting: Setting | None = None
+        self.sight = Sight(loop, self, on_view or (lambda view: None))
+        self.members: dict[str, tuple[str, ...]] = {}
+        self._groups: dict[str, list[str]] = {}
+        self._stirred: set[str] = set()
         self.watched: dict[str, Watched] = {}
         self.dirty: set[str] = set()
         self.in_flight = 0
@@ -71,10 +116,23 @@ class Watch:
         self.overruns = 0
         self._lateness: deque[tuple[float, float]] = deque(maxlen=_LATENESS_KEPT)
 
+    @property
+    def setting(self) -> Setting:
+        assert self._setting is not None, "configure() comes before start()"
+        return self._setting
+
     def configure(
-        self, checks: Mapping[str, CheckBase], setting: Setting, redact: Callable[[Outcome], Outcome]
+        self,
+        checks: Mapping[str, CheckBase],
+        setting: Setting,
+        redact: Callable[[Outcome], Outcome],
+        vantage: VantageBlock | None = None,
+        blind: bool = False,
     ) -> list[Watched]:
-        """Watch these checks from now on; return those that are no longer watched."""
+        """Watch these checks from now on; return those that are no longer watched.
+
+        `blind`: Greenwall could not see when the last checker ended.
+        """
         now, before = utc_now(), self.watched
         self._setting, self._redact = setting, redact
         self.watched = {}
@@ -84,23 +142,31 @@ class Watch:
                 known = Watched(check, unchecked(now))
             elif known.check != check:
                 # A probe on its way was for the check as it was; its outcome is dropped.
-                known = Watched(check, known.state.flagged(Flag.CONFIRMING, False))
+                known = Watched(check, known.state.unhurried())
+            known.plan(check.times(setting.timezone), now)
             self.watched[name] = known
         self.dirty.update(self.watched)
+        self.members = {n: members_of(c, checks.values()) for n, c in checks.items() if isinstance(c, GroupCheck)}
+        self._groups = {}
+        for group, members in self.members.items():
+            for member in members:
+                self._groups.setdefault(member, []).append(group)
+        self.sight.configure(vantage, blind)
         return [gone for name, gone in before.items() if name not in checks]
 
     def adopt(self, states: Mapping[str, CheckState]) -> None:
         """Take over states from before a restart."""
         for name, state in states.items():
             if name in self.watched:
-                self.watched[name].state = state.flagged(Flag.CONFIRMING, False)
+                self.watched[name].state = state.unhurried()
 
     def start(self, name: str, late_s: float = 0.0, by_hand: bool = False) -> bool:
         """Probe now unless a probe is on its way or the check rests; return whether one was started."""
         watched = self.watched.get(name)
         if watched is None or not (watched.is_looked_at or by_hand):
             return False
-        watched.next_at = after(utc_now(), watched.check.every - late_s)
+        now = utc_now()
+        watched.next_at = watched.times.next(now) if watched.times else after(now, watched.check.every - late_s)
         self.dirty.add(name)
         if watched.probes:
             self.overruns += 1
@@ -109,10 +175,30 @@ class Watch:
         self._probe(watched, time.monotonic() - late_s)
         return True
 
+    def look(self, name: str, again: bool = False) -> None:
+        """Probe now, out of turn, unless the check rests; `again`: once more if a probe is on its way."""
+        watched = self.watched.get(name)
+        if watched is None or not watched.is_looked_at:
+            return
+        if watched.probes:
+            watched.again = watched.again or again
+        else:
+            self.dirty.add(name)
+            self._probe(watched, time.monotonic())
+
     def flag(self, name: str, flag: Flag, on: bool) -> None:
         watched = self.watched[name]
         watched.state = watched.state.flagged(flag, on)
         self.dirty.add(name)
+        if flag is Flag.PAUSED:
+            self._stir_groups(name)
+
+    def note(self, name: str, note: str) -> None:
+        """Say beside its status why the opening of its alert is held back; an empty note says nothing."""
+        watched = self.watched[name]
+        if watched.state.note != note:
+            watched.state = watched.state.noted(note)
+            self.dirty.add(name)
 
     def lateness(self, last_s: float = 60.0) -> tuple[float, float, float]:
         """Return how late probes began in the last `last_s` seconds: median, 99th percentile, worst. Seconds."""
@@ -123,10 +209,11 @@ class Watch:
         return (late[len(late) // 2], late[len(late) * 99 // 100], late[-1]) if late else (0.0, 0.0, 0.0)
 
     def _probe(self, watched: Watched, planned: float) -> None:
-        assert self._setting is not None, "configure() comes before start()"
         memory = watched.state.memory
-        setting = replace(self._setting, memory=memory) if memory else self._setting
-        future = self._pool.submit(_timed_probe, watched.check, setting)
+        setting = replace(self.setting, memory=memory) if memory else self.setting
+        if watched.check.is_computed:
+            setting = replace(setting, members=self._known_members(watched.check.name))
+        future = self._pool.submit(timed_probe, watched.check, setting)
         watched.probes += 1
         self.in_flight += 1
         future.add_done_callback(lambda done: self._loop.post(partial(self._done, watched, planned, done)))
@@ -137,12 +224,24 @@ class Watch:
             return
         began, outcome = future.result()
         self._lateness.append((began, max(began - planned, 0.0)))
+        if watched.check.is_computed and self._is_outdated(watched):
+            self._probe(watched, time.monotonic())
+            return
+        if self.sight.is_on:
+            self.sight.saw(watched.check, began, outcome)
         if self._must_confirm(watched, outcome):
             watched.state = watched.state.flagged(Flag.CONFIRMING, True)
             self.dirty.add(watched.check.name)
-            self._loop.after(watched.check.retry_backoff_s, partial(self._retry, watched))
+            self._loop.after(watched.check.retry_interval, partial(self._retry, watched))
             return
-        self._verdict(watched, outcome)
+        if outcome.status is Status.FAIL and self.sight.is_on:
+            believed = self.sight.believed(watched, began, outcome)
+            if believed is None:
+                watched.state = watched.state.flagged(Flag.CONFIRMING, True)
+                self.dirty.add(watched.check.name)
+                return
+            outcome = believed
+        self.judge(watched, outcome)
 
     def _must_confirm(self, watched: Watched, outcome: Outcome) -> bool:
         if outcome.status not in (Status.FAIL, Status.WARN):
@@ -150,7 +249,7 @@ class Watch:
         # What is known to be this bad needs no confirming; getting worse does.
         if watched.state.status.badness <= outcome.status.badness:
             return False
-        return watched.probes <= watched.check.retries
+        return watched.probes <= watched.check.retries and not watched.check.is_computed
 
     def _retry(self, watched: Watched) -> None:
         if self.watched.get(watched.check.name) is not watched:
@@ -159,10 +258,12 @@ class Watch:
             self._probe(watched, time.monotonic())
         else:
             watched.probes = 0
-            self.flag(watched.check.name, Flag.CONFIRMING, False)
+            watched.state = watched.state.unhurried()
+            self.dirty.add(watched.check.name)
 
-    def _verdict(self, watched: Watched, outcome: Outcome) -> None:
-        check, now = watched.check, utc_now()
+    def judge(self, watched: Watched, outcome: Outcome, held_s: float = 0.0) -> None:
+        """Make a verdict of what was seen; `held_s` is how long it was held back until then."""
+        check, before, now = watched.check, watched.state, utc_now()
         if outcome.status is not Status.OK or "final_url" in outcome.observed:
             outcome = self._redact(outcome)
         result = Result(
@@ -170,14 +271,65 @@ class Watch:
             name=check.name,
             outcome=outcome,
             attempts=watched.probes,
-            covers_s=covered_s(watched.state, now, longest_gap_s(check)),
-            flags=tuple(sorted(watched.state.flags - {Flag.CONFIRMING})),
+            covers_s=covered_s(before, now, watched.longest_gap_s + held_s),
         )
-        watched.probes, watched.by_hand = 0, False
-        watched.state, transition = advance(watched.state, result)
+        again, watched.probes, watched.by_hand, watched.again = watched.again, 0, False, False
+        if outcome.status is Status.FAIL and before.good and not before.trouble.first_bad:
+            # What was good is compared with what is bad now, and shown.
+            before = replace(before, good=replace(before.good, outcome=self._redact(before.good.outcome)))
+        watched.state, transition = advance(before, result, watched.rules)
+        if watched.state.flags or outcome.status is Status.FAIL:
+            result = _completed(result, watched.state)
         self.results += 1
         self.dirty.add(check.name)
         self._on_verdict(check, watched.state, result, transition)
+        if transition:
+            self._stir_groups(check.name)
+        if again:
+            self.look(check.name)
+
+    def _known_members(self, group: str) -> tuple[Member, ...]:
+        watched = [self.watched[name] for name in self.members.get(group, ()) if name in self.watched]
+        now = utc_now()
+        return tuple(_as_member(one, now) for one in watched if one.check.enabled)
+
+    def _stir_groups(self, member: str) -> None:
+        for group in self._groups.get(member, ()):
+            if group not in self._stirred:
+                self._stirred.add(group)
+                self._loop.after(_GATHER_S, partial(self._stir, group))
+
+    def _stir(self, group: str) -> None:
+        if group in self._stirred:
+            self._stirred.discard(group)
+            self.look(group, again=True)
+
+    def _is_outdated(self, group: Watched) -> bool:
+        """Return whether a member has changed since the group was looked at: then that is no verdict of now."""
+        name = group.check.name
+        if not (group.again or name in self._stirred) or group.probes > _LOOKS_AT_MEMBERS:
+            return False
+        group.again = False
+        self._stirred.discard(name)
+        return True
+
+
+def _completed(result: Result, state: CheckState) -> Result:
+    """Return the result line as it is written: with flags, and at the first bad verdict with what has changed."""
+    outcome, first_bad = result.outcome, state.trouble.first_bad
+    if first_bad and first_bad.at == result.at and state.changes:
+        changed: list[Json] = [[one.what, one.before, one.after] for one in state.changes]
+        outcome = replace(outcome, observed={**outcome.observed, "changed": changed})
+    return replace(result, outcome=outcome, flags=tuple(sorted(state.flags)))
+
+
+def _as_member(watched: Watched, now: datetime) -> Member:
+    """Return what a group may know of a member: nothing of one that rests or was not looked at in time."""
+    name, state = watched.check.name, watched.state
+    is_fresh = state.checked_at and seconds_between(state.checked_at, now) <= watched.longest_gap_s
+    if not is_fresh or not watched.is_looked_at:
+        return Member(name, Status.UNKNOWN)
+    return Member(name, state.status, state.kind, state.message)
 
 
 def entries(watched: Iterable[Watched]) -> Iterable[CheckEntry]:
@@ -192,9 +344,11 @@ def entries(watched: Iterable[Watched]) -> Iterable[CheckEntry]:
             group=check.group,
             tags=check.tags,
             severity=check.severity,
-            every_s=check.every,
-            stale_after_s=longest_gap_s(check),
+            every_s=check.interval_s,
+            stale_after_s=one.longest_gap_s,
             state=state,
             next_at=one.next_at if one.is_looked_at else None,
             runbook=check.runbook,
+            owner=check.owner,
+            at=str(one.times or ""),
         )

@@ -3,7 +3,8 @@
 from monitor.config.assertions import JsonRule
 from monitor.config.checkbase import CheckBase, HttpPost
 from monitor.config.environment import Environment, make_redactor
-from monitor.config.kinds import CHECK_MODELS, HostCheck, HttpCheck, JobCheck
+from monitor.config.include import Sources
+from monitor.config.kinds import CHECK_MODELS, GroupCheck, HostCheck, HttpCheck, JobCheck
 from monitor.config.loading import (
     BUILT_IN_CHANNELS,
     ConfigError,
@@ -12,8 +13,9 @@ from monitor.config.loading import (
     load_config,
     parse_config,
 )
-from monitor.config.models import ChannelBlock, Config, DiagnosisBlock
+from monitor.config.models import ChannelBlock, Config, DiagnosisBlock, VantageBlock
 from monitor.config.place import Place
+from monitor.config.references import ancestors_of, members_of
 
 __all__ = [
     "BUILT_IN_CHANNELS",
@@ -24,6 +26,7 @@ __all__ = [
     "ConfigError",
     "DiagnosisBlock",
     "Environment",
+    "GroupCheck",
     "HostCheck",
     "HttpCheck",
     "HttpPost",
@@ -31,8 +34,12 @@ __all__ = [
     "JsonRule",
     "LoadedConfig",
     "Place",
+    "Sources",
+    "VantageBlock",
+    "ancestors_of",
     "complete",
     "load_config",
     "make_redactor",
+    "members_of",
     "parse_config",
 ]

@@ -9,11 +9,14 @@ import re
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
+from monitor.config.expression import compile_expression
 from monitor.config.jsonpath import compile_path
+from monitor.config.pattern import compile_pattern
 from monitor.model import Severity
-from monitor.units import parse_duration
+from monitor.occurrence import WEEK
+from monitor.units import did_you_mean, parse_duration
 
 # Nothing is waited for longer than a year.
 LONGEST_S = 366 * 86400.0
@@ -62,9 +65,112 @@ def _clock_time(value: str) -> str:
     return value
 
 
+def _clock_times(value: object) -> tuple[str, ...]:
+    """Return times of day in order, each once."""
+    times = value if isinstance(value, (list, tuple)) else (value,)
+    if not times:
+        raise ValueError('expected a time of day such as "07:30", or a list of them, got an empty list')
+    for time in times:
+        if not isinstance(time, str):
+            raise ValueError(f'expected a time of day such as "07:30", got {_shown(time)}')
+    return tuple(sorted({_clock_time(time) for time in times}))
+
+
+def _days(value: object) -> tuple[str, ...]:
+    """Return days of the week in order, each once."""
+    items = value if isinstance(value, (list, tuple)) else (value,)
+    if not items:
+        raise ValueError("expected days such as [mon, tue] or mon-fri, got an empty list")
+    found = {day for item in items for day in _days_in(item)}
+    return tuple(day for day in WEEK if day in found)
+
+
+def _days_in(item: object) -> tuple[str, ...]:
+    word = item.strip().lower() if isinstance(item, str) else ""
+    if word in _SPANS:
+        return _SPANS[word]
+    first, dash, last = (part.strip() for part in word.partition("-"))
+    if first not in WEEK or (dash and last not in WEEK):
+        hint = did_you_mean(word, (*WEEK, "mon-fri", *_SPANS)) if word else ""
+        raise ValueError(f"expected days such as mon, mon-fri, weekdays or weekend, got {_shown(item)}{hint}")
+    begin, end = WEEK.index(first), WEEK.index(last or first)
+    # From Friday to Monday goes over the end of the week.
+    return tuple(WEEK[day % 7] for day in range(begin, end + (7 if end < begin else 0) + 1))
+
+
 def _json_path(value: str) -> str:
     compile_path(value)
     return value
+
+
+def _expression(value: str) -> str:
+    compile_expression(value)
+    return value
+
+
+def _regex(value: str) -> str:
+    compile_pattern(value)
+    return value
+
+
+def _secret(value: object) -> object:
+    # pydantic's own sentence would say what it got.
+    if isinstance(value, SecretStr):
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError("expected a text; write a secret as ${VARIABLE}")
+    return _one_line(value)
+
+
+def _wording(value: object) -> object:
+    """Return numbers and truth values as the text that is sent."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _http_code(value: object) -> object:
+    """Return a code as it is, and a range as `200-204` or `2xx`."""
+    if isinstance(value, str) and re.fullmatch(r"\d{3}", value.strip()):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+        return value
+    if isinstance(value, str):
+        text = value.strip().lower()
+        parts = re.fullmatch(r"([1-5])xx|([1-5]\d\d)\s*-\s*([1-5]\d\d)", text)
+        if parts and (parts[1] or parts[2] <= parts[3]):
+            return text.replace(" ", "")
+    raise ValueError(f"expected codes such as 200, 2xx or 200-204, got {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _http_header(value: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}", value):
+        raise ValueError(f"expected the name of a header such as X-Request-Id, got {value!r}")
+    return value
+
+
+def _texts(value: object) -> object:
+    texts = _one_or_many(value)
+    if isinstance(texts, (list, tuple)) and (not texts or "" in texts):
+        raise ValueError("expected a text or a list of texts, got an empty one")
+    return texts
+
+
+def _one_line(value: str) -> str:
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise ValueError("expected a text on one line, got one with line breaks or control characters")
+    return value
+
+
+def _http_method(value: str) -> str:
+    method = value.upper() if value.upper() in _METHODS else value
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}", method) or method == "CONNECT":
+        raise ValueError(f"expected an HTTP method such as GET or PURGE, got {value!r}")
+    return method
 
 
 def _name(value: str) -> str:
@@ -73,6 +179,8 @@ def _name(value: str) -> str:
     return value
 
 
+_SPANS = {"weekdays": WEEK[:5], "weekend": WEEK[5:]}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 _DURATION_SCHEMA = {
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0},
@@ -93,21 +201,47 @@ SeverityField = Annotated[Severity, BeforeValidator(_severity), WithJsonSchema(_
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]
 ClockTime = Annotated[str, AfterValidator(_clock_time)]
+_CLOCK_SCHEMA = {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$"}
+_CLOCKS_SCHEMA = {"anyOf": [_CLOCK_SCHEMA, {"type": "array", "minItems": 1, "items": _CLOCK_SCHEMA}]}
+ClockTimes = Annotated[tuple[str, ...], BeforeValidator(_clock_times), WithJsonSchema(_CLOCKS_SCHEMA)]
+_DAY = "|".join(WEEK)
+_DAY_SCHEMA = {"type": "string", "pattern": rf"^(weekdays|weekend|({_DAY})(-({_DAY}))?)$"}
+_DAYS_SCHEMA = {"anyOf": [_DAY_SCHEMA, {"type": "array", "minItems": 1, "items": _DAY_SCHEMA}]}
+Days = Annotated[tuple[str, ...], BeforeValidator(_days), WithJsonSchema(_DAYS_SCHEMA)]
 Name = Annotated[str, AfterValidator(_name)]
 JsonPath = Annotated[str, AfterValidator(_json_path)]
-HttpCode = Annotated[int, BeforeValidator(_not_bool), Field(ge=100, le=599)]
 
-
-_CODES_SCHEMA = {
+_CODE_SCHEMA = {
     "anyOf": [
         {"type": "integer", "minimum": 100, "maximum": 599},
-        {"type": "array", "items": {"type": "integer", "minimum": 100, "maximum": 599}},
+        {"type": "string", "pattern": r"^\s*([1-5][xX]{2}|[1-5]\d\d(\s*-\s*[1-5]\d\d)?)\s*$"},
     ]
 }
-HttpCodes = Annotated[tuple[HttpCode, ...], BeforeValidator(_one_or_many), WithJsonSchema(_CODES_SCHEMA)]
+_CODES_SCHEMA = {"anyOf": [*_CODE_SCHEMA["anyOf"], {"type": "array", "items": _CODE_SCHEMA}]}
+HttpCodes = Annotated[
+    tuple[Annotated[int | str, BeforeValidator(_http_code)], ...],
+    BeforeValidator(_one_or_many),
+    WithJsonSchema(_CODES_SCHEMA),
+]
+HttpMethod = Annotated[str, AfterValidator(_http_method)]
+HeaderName = Annotated[str, AfterValidator(_http_header)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Regex = Annotated[str, AfterValidator(_regex)]
+Expression = Annotated[str, AfterValidator(_expression)]
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Wording = Annotated[str, BeforeValidator(_wording)]
+
+_TEXTS_SCHEMA = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
+    ]
+}
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), WithJsonSchema(_TEXTS_SCHEMA)]
+Regexes = Annotated[tuple[Regex, ...], BeforeValidator(_texts), WithJsonSchema(_TEXTS_SCHEMA)]
 
 
 class Block(BaseModel):
     """A block of the file: unknown keys are errors, values do not change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)

@@ -1,41 +1,70 @@
 """`checks.yaml` to a validated `LoadedConfig`, or all that is wrong with it at once.
 
-    text -> values with lines (yamlfile) -> variables filled in (environment) -> models -> global defaults
+    text -> values with lines (yamlfile) -> included files, what checks borrow (assembly) -> variables filled in
+    (environment) -> models (explain) -> global defaults -> relations (references)
 
 Called by the checker, the CLI and the tests. Reads files, never writes them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import typing
-from collections.abc import Callable, Iterator
+import contextlib
+import gc
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from monitor.config.assembly import Assembly, Written, assemble, not_set
 from monitor.config.checkbase import CheckBase
 from monitor.config.environment import Environment
-from monitor.config.kinds import CHECK_MODELS, HttpCheck
-from monitor.config.models import Config, General
-from monitor.config.yamlfile import Document, Problem, read_yaml
+from monitor.config.explain import Redact, place_of, sentence
+from monitor.config.include import Sources
+from monitor.config.kinds import CHECK_MODELS, GroupCheck, HttpCheck
+from monitor.config.kinds.heartbeat import HeartbeatCheck
+from monitor.config.models import Config, General, VantageBlock
+from monitor.config.references import problems as reference_problems
+from monitor.config.templates import Layer, has_placeholder, shape, value_at
 from monitor.config.yamlfile import Path as KeyPath
+from monitor.config.yamlfile import Problem, read_yaml
 from monitor.units import did_you_mean
 
-_SHARED = ("every", "timeout", "retries", "retry_backoff_s", "severity", "notify_on", "channels")
-Redact = Callable[[str], str]
+_SHARED = (
+    "every",
+    "timeout",
+    "retries",
+    "retry_interval",
+    "fail_after",
+    "recover_after",
+    "flap_detection",
+    "flap_low",
+    "flap_high",
+    "severity",
+    "notify_on",
+    "channels",
+)
 BUILT_IN_CHANNELS = ("console", "email", "telegram", "slack", "discord", "teams", "webhook")
 
 
-class ConfigError(ValueError):
-    """The file cannot be used; `errors` holds one line for each thing that is wrong with it."""
+# Not filled in where they stand, but in the checks that they end up in.
+_AS_WRITTEN = ("defaults", "templates", "include")
+# checks, its index, the key.
+_KEY_OF_CHECK = 3
 
-    def __init__(self, errors: list[str]) -> None:
+
+class ConfigError(ValueError):
+    """The files cannot be used; `errors` holds one line for each thing that is wrong with them.
+
+    `sources` are the files that were read: what must change for it to be any better. None where there is no file.
+    """
+
+    def __init__(self, errors: list[str], sources: Sources | None = None) -> None:
         super().__init__("\n".join(errors))
         self.errors = errors
+        self.sources = sources
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,7 @@ class LoadedConfig:
     environment: Environment
     digest: str
     path: Path
+    sources: Sources
 
     @property
     def checks(self) -> dict[str, CheckBase]:
@@ -56,38 +86,77 @@ class LoadedConfig:
     def folder(self) -> Path:
         return self.path.parent
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file itself and those that it includes."""
+        return self.sources.files
 
-def load_config(path: Path, environment: Environment | None = None) -> LoadedConfig:
-    """Return the configuration in `path`; raise ConfigError with every error as `file:line: what`."""
+
+def load_config(path: Path, environment: Environment | None = None, demo_url: str = "") -> LoadedConfig:
+    """Return the configuration in `path`; raise ConfigError with every error as `file:line: what`.
+
+    `demo_url` is where the bundled demo service is found, for checks that follow it.
+    """
     path = path.resolve()
+    sources = Sources.of(path)
+    environment = environment or Environment.read(path.parent)
+    if demo_url:
+        environment = environment.with_default("MOCKAPP_BASE", demo_url)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError([f"{path.name}: not found in {path.parent}; write one, or name it with --config"]) from error
+        text_ = f"{path.name}: not found in {path.parent}; write one, or name it with --config"
+        raise ConfigError([text_], sources) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path.name}: cannot be read: {error}"]) from error
-    return parse_config(text, path, environment or Environment.read(path.parent))
+        raise ConfigError([f"{path.name}: cannot be read: {error}"], sources) from error
+    return parse_config(text, path, environment, sources)
 
 
-def parse_config(text: str, path: Path, environment: Environment) -> LoadedConfig:
+def parse_config(text: str, path: Path, environment: Environment, sources: Sources | None = None) -> LoadedConfig:
     """As `load_config`, for a text that is already there."""
-    document = read_yaml(text)
-    problems = list(document.problems)
-    if problems and document.value is None:
-        raise ConfigError(_as_lines(path, problems))
+    with _no_collecting():
+        return _parse(text, path, environment, sources)
+
+
+@contextlib.contextmanager
+def _no_collecting() -> Iterator[None]:
+    # Nothing of what is made here is garbage yet, and looking through it again and again takes half of the time.
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parse(text: str, path: Path, environment: Environment, sources: Sources | None) -> LoadedConfig:
+    sources = sources or Sources.of(path)
+    document = read_yaml(text, path.name)
+    if document.problems and document.value is None:
+        raise ConfigError(_as_lines(document.problems, sources), sources)
     if not isinstance(document.value, dict):
-        raise ConfigError([f"{path.name}:1: expected keys such as checks:, got {_shape(document.value)}"])
+        expected = f"expected keys such as checks:, got {shape(document.value)}"
+        raise ConfigError([f"{path.name}:1: {expected}"], sources)
     environment = _with_demo(document.value, environment)
-    values = _expand(document.value, (), document, environment, problems)
+    made = assemble(document, text, sources, environment)
+    problems = made.problems
+    values = {
+        key: value if key in _AS_WRITTEN else _expand(value, (str(key),), made, environment, problems)
+        for key, value in made.values.items()
+    }
     redact = environment.redactor()
-    problems += _duplicate_names(values, document, redact)
-    config = _validate(values, document, problems, redact)
+    problems += _duplicate_names(values, made, redact)
+    problems += _wrong_layers(made, environment, redact)
+    config = _validate(values, made, problems, redact)
     if config is not None:
         config = _with_defaults(config)
-        problems += _unknown_channels(config, document, redact)
+    known = config or _what_holds(values)
+    problems += _unknown_channels(known, values, made, redact)
+    problems += _wrong_references(known, made, redact)
     if problems or config is None:
-        raise ConfigError(_as_lines(path, problems))
-    return LoadedConfig(config, environment, hashlib.sha256(text.encode()).hexdigest()[:12], path)
+        raise ConfigError(_as_lines(problems, made.sources), made.sources)
+    return LoadedConfig(config, environment, made.digest, path, made.sources)
 
 
 def _with_demo(values: dict[str, Any], environment: Environment) -> Environment:
@@ -100,160 +169,174 @@ def _with_demo(values: dict[str, Any], environment: Environment) -> Environment:
     )
 
 
-def _as_lines(path: Path, problems: list[Problem]) -> list[str]:
-    return [f"{path.name}:{problem.line}: {problem.text}" for problem in sorted(problems, key=lambda p: p.line)]
+def _as_lines(problems: list[Problem], sources: Sources) -> list[str]:
+    """Return a line for each problem by file and line; what is wrong in several checks at one place is said once."""
+    owners: dict[tuple[str, int, str], dict[str, None]] = {}
+    for one in problems:
+        owners.setdefault((one.file, one.line, one.text), {})[one.owner] = None
+    lines = []
+    main = sources.main.name
+    for (file, line, text), of in sorted(owners.items(), key=lambda item: (item[0][0] != main, *item[0][:2])):
+        first, more = next(iter(of)), len(of) - 1
+        owner = f"{first} and {more} more: " if first and more else f"{first}: " if first else ""
+        lines.append(f"{file}:{line}: {owner}{text}")
+    return lines
 
 
-def _shape(value: object) -> str:
-    names = {list: "a list", dict: "a block of keys", str: "a text", type(None): "nothing"}
-    return names.get(type(value), "a number")
-
-
-def _expand(value: Any, path: KeyPath, document: Document, environment: Environment, into: list[Problem]) -> Any:
+def _expand(value: Any, path: KeyPath, made: Assembly, environment: Environment, into: list[Problem]) -> Any:
     if isinstance(value, dict):
-        return {key: _expand(item, (*path, str(key)), document, environment, into) for key, item in value.items()}
+        return {key: _expand(item, (*path, str(key)), made, environment, into) for key, item in value.items()}
     if isinstance(value, list):
-        return [_expand(item, (*path, index), document, environment, into) for index, item in enumerate(value)]
+        return [_expand(item, (*path, index), made, environment, into) for index, item in enumerate(value)]
     if not isinstance(value, str) or "{" not in value:
         return value
     text, missing = environment.expand(value)
     for name in missing:
-        what = f"environment variable {name} is not set; set it, or write it into .env beside the file"
-        into.append(Problem(document.line_of(path), f"{_owner(path, document.value)}{what}"))
+        written = made.written(path)
+        into.append(written.problem(not_set(name), () if written.owner else written.keys[:-1]))
     return text
 
 
-def _owner(path: KeyPath, root: Any) -> str:
-    """Return `check 'db': ` for a path inside a check, else the dotted path of the block."""
-    if len(path) >= 2 and path[0] in ("checks", "channels") and isinstance(path[1], int):
-        item = root[path[0]][path[1]]
-        name = item.get("name") if isinstance(item, dict) else None
-        return f"{str(path[0])[:-1]} {name if name is not None else f'#{path[1] + 1}'!r}: "
-    inner = ".".join(str(part) for part in path[:-1])
-    return f"{inner}: " if inner else ""
-
-
-def _duplicate_names(values: dict[str, Any], document: Document, redact: Redact) -> Iterator[Problem]:
+def _duplicate_names(values: dict[str, Any], made: Assembly, redact: Redact) -> Iterator[Problem]:
     for block in ("checks", "channels"):
-        first: dict[str, int] = {}
+        first: dict[str, Problem] = {}
         items = values.get(block)
         for index, item in enumerate(items if isinstance(items, list) else []):
             name = item.get("name") if isinstance(item, dict) else None
             if not isinstance(name, str):
                 continue
-            line = document.line_of((block, index, "name"))
+            written, owner = made.written((block, index, "name")), f"{block[:-1]} {redact(name)!r}"
+            at = written.document.problem(written.path, "", owner)
             if name in first:
-                what = f"name stands twice, first on line {first[name]}; names are unique"
-                yield Problem(line, f"{block[:-1]} {redact(name)!r}: {what}")
+                before = first[name]
+                where = f"on line {before.line}" if before.file == at.file else f"in {before.file}:{before.line}"
+                text = f"name stands twice, first {where}; names are unique"
+                yield written.document.problem(written.path, text, owner)
             if block == "channels" and name == "console":
-                yield Problem(line, "channel 'console': it always exists and cannot be replaced; choose another name")
-            first.setdefault(name, line)
+                text = "it always exists and cannot be replaced; choose another name"
+                yield written.document.problem(written.path, text, owner)
+            first.setdefault(name, at)
 
 
-def _validate(values: dict[str, Any], document: Document, problems: list[Problem], redact: Redact) -> Config | None:
+def _validate(values: dict[str, Any], made: Assembly, problems: list[Problem], redact: Redact) -> Config | None:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        unset = {problem.line for problem in problems if "environment variable" in problem.text}
+        unset = {(problem.file, problem.line) for problem in problems if "environment variable" in problem.text}
         for detail in error.errors(include_url=False):
-            problem = _explain(detail, document, redact)
+            if _follows(detail, values, made):
+                continue
+            problem = _explain(detail, values, made, redact)
             # A URL that still holds {NAME} is wrong only because the variable is missing: said once.
-            if problem.line not in unset:
+            if (problem.file, problem.line) not in unset:
                 problems.append(problem)
         return None
 
 
-def _explain(detail: ErrorDetails, document: Document, redact: Redact) -> Problem:
-    path = _file_path(detail["loc"], document)
-    owner, inner = _owner((*path, ""), document.value), path[2:]
-    if not owner.startswith(("check ", "channel ")):
-        owner, inner = "", path
-    if detail["type"] in ("extra_forbidden", "missing"):
-        inner = inner[:-1]
-    where = ".".join(str(part) for part in inner)
-    sentence = _redacted(_sentence(detail), detail["input"], redact)
-    return Problem(document.line_of(path), owner + (f"{where}: " if where else "") + sentence)
+def _follows(detail: ErrorDetails, values: dict[str, Any], made: Assembly) -> bool:
+    """Return whether the error only follows from one in what a check borrows, which is said already."""
+    path = place_of(detail["loc"], values)
+    index = path[1] if len(path) >= 2 and path[0] == "checks" else None
+    if not isinstance(index, int) or not made.origins[index].is_partial:
+        return False
+    return detail["type"] in ("missing", "union_tag_not_found") or has_placeholder(value_at(values, path))
 
 
-def _redacted(sentence: str, value: object, redact: Redact) -> str:
+def _explain(detail: ErrorDetails, values: dict[str, Any], made: Assembly, redact: Redact) -> Problem:
+    path = place_of(detail["loc"], values)
+    written, text = made.written(path), sentence(detail, Config, redact)
+    if detail["type"] != "extra_forbidden" and detail["type"] != "missing":
+        return written.problem(text)
+    if detail["type"] == "extra_forbidden" and written.keys[:1] == ("templates",) and len(path) == _KEY_OF_CHECK:
+        index = int(path[1])
+        return _unfit(made, index, text, written)
+    return written.problem(text, written.keys[:-1])
+
+
+def _unfit(made: Assembly, index: int, text: str, written: Written) -> Problem:
+    """Return that a template has a key which is none of the check that uses it: said of the check."""
+    origin = made.origins[index]
+    return origin.document.problem((*origin.path, "use"), f"use: {written.keys[1]}: {text}", made.owner(index))
+
+
+def _wrong_layers(made: Assembly, environment: Environment, redact: Redact) -> Iterator[Problem]:
+    """Yield what is wrong in `defaults:` and `templates:` by itself, whether a check uses them or not."""
+    for document, scope in made.documents:
+        for kind, layer in scope.defaults.items():
+            own = {key: item for key, item in layer.items() if item.document is document}
+            yield from _wrong_values(own, CHECK_MODELS.get(kind, CheckBase), environment, redact)
+        for layer in scope.templates.values():
+            typed = layer.get("type")
+            if typed and typed.document is document and str(typed.value) in CHECK_MODELS:
+                yield from _wrong_values(layer, CHECK_MODELS[str(typed.value)], environment, redact)
+
+
+def _wrong_values(layer: Layer, model: type[CheckBase], environment: Environment, redact: Redact) -> Iterator[Problem]:
+    values = {}
+    for key, item in layer.items():
+        filled, missing = _filled_in(item.value, environment)
+        if not missing and not has_placeholder(item.value):
+            values[key] = filled
+    try:
+        model.model_validate(values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            place = place_of(detail["loc"], values)
+            if not place or detail["loc"][0] not in values:
+                continue
+            item = layer[str(place[0])]
+            path = (*item.path, *place[1:])
+            shown = path[:-1] if detail["type"] in ("extra_forbidden", "missing") else path
+            text = f"{'.'.join(map(str, shown))}: {sentence(detail, model, redact)}"
+            yield item.document.problem(path, text)
+
+
+def _filled_in(value: Any, environment: Environment) -> tuple[Any, bool]:
+    """Return the value with variables filled in, and whether one is missing."""
     if isinstance(value, str):
-        # `got …` spells a secret with a quote or a line break in it otherwise than it is.
-        sentence = sentence.replace(repr(value), repr(redact(value)))
-    return redact(sentence)
+        text, missing = environment.expand(value)
+        return text, bool(missing)
+    if isinstance(value, (dict, list)):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
+        filled = {key: _filled_in(one, environment) for key, one in pairs}
+        values = {key: one for key, (one, _) in filled.items()}
+        is_missing = any(missing for _, missing in filled.values())
+        return (values if isinstance(value, dict) else list(values.values())), is_missing
+    return value, False
 
 
-def _sentence(detail: ErrorDetails) -> str:
-    error, leaf = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
-    if error == "extra_forbidden":
-        return f"unknown key {leaf!r}{did_you_mean(leaf, _known_keys(detail['loc']))}"
-    if error == "missing":
-        return f"missing key {leaf!r}"
-    if error == "union_tag_not_found":
-        return f"missing key 'type'; expected one of {', '.join(CHECK_MODELS)}"
-    if error == "union_tag_invalid":
-        got = str(detail["input"].get("type"))
-        return f"unknown type {got!r}{did_you_mean(got, CHECK_MODELS)}; expected one of {', '.join(CHECK_MODELS)}"
-    if error == "value_error":
-        return detail["msg"].removeprefix("Value error, ")
-    return f"{_standard(detail)}, got {_got(detail['input'])}"
+def _what_holds(values: dict[str, Any]) -> Config:
+    """Return what of an invalid file can be related: its valid checks, and stand-ins with the names of the others."""
+    written = values.get("checks")
+    # With an item that is no block, places in the values and places among the checks would differ.
+    is_whole = isinstance(written, list) and all(isinstance(item, dict) for item in written)
+    checks: Any = tuple(_check_or_stand_in(item) for item in written) if is_whole and written else ()
+    return Config.model_construct(general=General(), vantage=_vantage(values.get("vantage")), checks=checks)
 
 
-def _standard(detail: ErrorDetails) -> str:
-    """Return pydantic's own sentence as `expected …`."""
-    known = {
-        "int_parsing": "a whole number",
-        "int_type": "a whole number",
-        "int_from_float": "a whole number",
-        "float_parsing": "a number",
-        "float_type": "a number",
-        "string_type": "a text (put it in quotes)",
-        "tuple_type": "a list",
-        "bool_parsing": "true or false",
-        "bool_type": "true or false",
-        "model_type": "a block of keys",
-        "model_attributes_type": "a block of keys",
-        "invalid_key": "a text (put it in quotes)",
-    }
-    return "expected " + known.get(detail["type"], detail["msg"].removeprefix("Input should be "))
+def _vantage(written: object) -> VantageBlock | None:
+    try:
+        return VantageBlock.model_validate(written)
+    except ValidationError:
+        return None
 
 
-def _got(value: object) -> str:
-    return repr(value) if isinstance(value, (str, int, float, type(None))) else _shape(value)
+def _check_or_stand_in(values: dict[str, Any]) -> CheckBase:
+    model = CHECK_MODELS.get(str(values.get("type")), CheckBase)
+    try:
+        return model.model_validate(values)
+    except ValidationError:
+        # A group that is wrong in itself is not looked into.
+        stand_in = CheckBase if model is GroupCheck else model
+        known: dict[str, Any] = {key: values[key] for key in ("name", "group") if isinstance(values.get(key), str)}
+        texts = {key: tuple(_texts(values.get(key))) for key in ("tags", "depends_on", "channels")}
+        if model is HeartbeatCheck and isinstance(values.get("key"), str):
+            known["key"] = SecretStr(values["key"])
+        return stand_in.model_construct(**{"name": "", "type": str(values.get("type"))} | known | texts)
 
 
-def _file_path(loc: tuple[int | str, ...], document: Document) -> KeyPath:
-    """Return the error's place as the file has it: without the tags that pydantic adds for unions."""
-    path: KeyPath = ()
-    for position, part in enumerate(loc):
-        if position == 2 and loc[0] == "checks" and part in CHECK_MODELS:
-            continue
-        is_last = position == len(loc) - 1
-        if (*path, part) in document.lines or (is_last and not _is_tag(part)):
-            path = (*path, part)
-    return path
-
-
-def _is_tag(part: int | str) -> bool:
-    return isinstance(part, str) and (part in CHECK_MODELS or "[" in part or part in ("int", "str", "float"))
-
-
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that the block around an unknown key has."""
-    model: type[BaseModel] = Config
-    for part in loc[:-1]:
-        if part in CHECK_MODELS:
-            model = CHECK_MODELS[str(part)]
-        else:
-            field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None)
-            inner = _models_in(field.annotation) if field else []
-            model = inner[0] if inner else model
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in typing.get_args(annotation) for model in _models_in(part)]
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def _with_defaults(config: Config) -> Config:
@@ -268,13 +351,28 @@ def complete(check: CheckBase, general: General) -> CheckBase:
     return check.model_copy(update={k: v for k, v in shared.items() if k not in check.model_fields_set})
 
 
-def _unknown_channels(config: Config, document: Document, redact: Redact) -> Iterator[Problem]:
-    known = [*BUILT_IN_CHANNELS, *(channel.name for channel in config.channels)]
-    places: list[tuple[KeyPath, tuple[str, ...]]] = [(("global", "channels"), config.general.channels or ())]
+def _unknown_channels(config: Config, values: dict[str, Any], made: Assembly, redact: Redact) -> Iterator[Problem]:
+    listed = values.get("channels")
+    own = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    known = [*BUILT_IN_CHANNELS, *(name for name in own if isinstance(name, str))]
+    general = values.get("global")
+    of_all = general.get("channels") if isinstance(general, dict) else None
+    places: list[tuple[KeyPath, Any]] = [(("global", "channels"), _texts(of_all))]
     places += [(("checks", i, "channels"), check.channels or ()) for i, check in enumerate(config.checks)]
     for path, names in places:
         for index, name in enumerate(names):
-            if name not in known and (*path, index) in document.lines:
+            if name not in known and _is_written(values, (*path, index)):
                 text = f"unknown channel {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
-                owner = _owner((*path, ""), document.value)
-                yield Problem(document.line_of((*path, index)), owner + redact(text))
+                written = made.written((*path, index))
+                yield written.problem(redact(text), () if written.owner else written.keys[:-1])
+
+
+def _is_written(values: Any, path: KeyPath) -> bool:
+    """Return whether there is such a place: what comes from `global:` is said there."""
+    return value_at(values, path) is not None
+
+
+def _wrong_references(config: Config, made: Assembly, redact: Redact) -> Iterator[Problem]:
+    for path, text in reference_problems(config):
+        written = made.written(path)
+        yield written.problem(redact(text), () if written.owner else written.keys[:2])

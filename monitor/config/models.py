@@ -6,12 +6,14 @@ The descriptions become the JSON Schema for editors and the tables of the README
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from monitor.config.fields import Block, Count, Duration, Name, Number, SeverityField, TimeZone, WebUrl
+from monitor.config.checkbase import RETRY_INTERVAL, with_older_name
+from monitor.config.fields import Block, Count, Duration, Name, Number, Percent, SeverityField, TimeZone, WebUrl
 from monitor.config.kinds import Check
+from monitor.config.schema import with_borrowing
 from monitor.model import Event, Severity
 
 
@@ -23,10 +25,21 @@ class Thresholds(Block):
 class General(Block):
     """`global:`: what holds for every check that does not say otherwise."""
 
+    model_config = ConfigDict(json_schema_extra=with_older_name)
+
     every: Duration = Field(30.0, description="how often a check runs")
     timeout: Duration = Field(10.0, description="one deadline over the whole probe")
     retries: Count = Field(2, le=20, description="more probes that must agree before it gets worse (FAIL or WARN)")
-    retry_backoff_s: Duration = Field(5.0, description="wait before each of those probes")
+    retry_interval: Duration = Field(
+        5.0,
+        validation_alias=RETRY_INTERVAL,
+        description="wait before each of those probes; `retry_backoff_s` is its older name",
+    )
+    fail_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must fail before a check is FAIL")
+    recover_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must be well before FAIL is over")
+    flap_detection: bool = Field(True, description="while a check flaps, failures open no new alert")
+    flap_low: Percent = Field(20.0, description="percent of change below which a check no longer flaps")
+    flap_high: Percent = Field(30.0, description="percent of change from which on a check flaps")
     thresholds: Thresholds = Field(Thresholds(), description="latency limits of http checks")
     severity: SeverityField = Field(Severity.P3, description="how much a failure matters")
     notify_on: tuple[Event, ...] = Field(tuple(Event), description="what is sent")
@@ -36,15 +49,39 @@ class General(Block):
     timezone: TimeZone = Field("UTC", description="zone of times on pages and of `success_by`")
     wall_url: WebUrl | None = Field(None, description="address of the wall, for links in messages")
     allow_commands: bool = Field(False, description="checks of type `command` may run programs on this machine")
-    workers: Count = Field(32, ge=1, le=1024, description="how many probes run at once")
+    connections: Count = Field(2000, ge=1, le=20_000, description="how many http checks are on their way at once")
+    workers: Count = Field(256, ge=1, le=2048, description="how many checks of the other kinds run at once")
     retention_days: Count = Field(90, ge=1, description="results older than this are deleted")
+
+    @property
+    def retry_backoff_s(self) -> float:
+        """The older name of `retry_interval`."""
+        return self.retry_interval
+
+
+class VantageBlock(Block):
+    """`vantage:`: how Greenwall tells its own blindness from the failure of what it watches.
+
+    When every sentinel and at least `share` of the other checks of the network get no answer at once, it is
+    Greenwall's own network: their verdicts are UNKNOWN/vantage, no downtime is booked, no alert opens for them, and one
+    message says that Greenwall cannot see. It ends when any sentinel answers again, and they are looked at anew.
+    A failure without an answer is believed only after a fresh look at the sentinels: they should answer within
+    milliseconds while all is well (the gateway, the resolver, an address that is always there).
+    """
+
+    sentinels: tuple[Name, ...] = Field(min_length=1, description="names of checks that are Greenwall's own eyesight")
+    share: Number = Field(0.5, gt=0, le=1, description="so many of the other checks must fail at once, 0 to 1")
+    within: Duration = Field(60.0, description="at once means within this time; a failure is held back no longer")
+    severity: SeverityField = Field(Severity.P2, description="how much it matters that Greenwall cannot see")
 
 
 class ChannelBlock(Block):
     """A further channel, beside those that the environment configures by itself."""
 
     name: Name = Field(description="unique; what checks refer to")
-    type: Literal["email", "telegram", "slack", "discord", "teams", "webhook", "apprise"]
+    type: Literal["email", "telegram", "slack", "discord", "teams", "webhook", "apprise"] = Field(
+        description="`email`, `telegram`, `slack`, `discord`, `teams`, `webhook` or `apprise`"
+    )
     url: str | None = Field(None, description="webhook or apprise URL; write it as ${VARIABLE}")
     to: tuple[str, ...] = Field((), description="email: recipients")
 
@@ -64,4 +101,17 @@ class Config(Block):
     demo_port: Count = Field(8000, ge=1, le=65535, description="port of the demo service; a free one if taken")
     channels: tuple[ChannelBlock, ...] = Field((), description="further channels")
     diagnosis: DiagnosisBlock = Field(DiagnosisBlock(), description="the model that explains failures")
+    vantage: VantageBlock | None = Field(None, description="how Greenwall notices that it cannot see")
+    include: str | tuple[str, ...] = Field(
+        (), description="files with more checks: a file, a folder or a pattern such as `checks.d/*.yaml`, or a list"
+    )
+    defaults: dict[str, Any] = Field(
+        default_factory=dict, description="keys for all checks (`all:`) and for those of a type (`http:`)"
+    )
+    templates: dict[str, Any] = Field(default_factory=dict, description="named blocks of keys, which checks `use`")
     checks: tuple[Check, ...] = Field((), description="what is watched")
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """Return the schema of the file, with what checks may borrow."""
+        return with_borrowing(super().model_json_schema(*args, **options))

@@ -1,7 +1,7 @@
 """Reads a YAML file into plain values and remembers on which line each of them stands.
 
 Only what people mean is accepted: `on`, `yes` and `23:59` are texts (YAML 1.2), a key that stands twice
-is an error. Knows nothing of checks.
+is an error. What comes by a merge key (`<<: *base`) has the line where it is written. Knows nothing of checks.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ import yaml
 
 Path = tuple[str | int, ...]
 
+# So many more values than characters may aliases make of a file: a few lines could else stand for billions.
+MOST_COPIES = 200_000
+# The parser in C would end the process on a hundred thousand open brackets.
+MOST_LEVELS = 100
+
 _Base: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -21,6 +26,15 @@ class _Loader(_Base):  # type: ignore[misc, valid-type]
     """PyYAML's own loader with the scalar rules of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+    _level = 0
+
+    def descend_resolver(self, current_node: object, current_index: object) -> None:
+        self._level += 1
+        if self._level > MOST_LEVELS:
+            raise RecursionError
+
+    def ascend_resolver(self) -> None:
+        self._level -= 1
 
 
 for _tag, _pattern, _first in (
@@ -37,19 +51,22 @@ for _tag, _pattern, _first in (
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the file, and the line (from 1) where it stands."""
+    """One thing wrong with a file: the line (from 1) where it stands, in `file`, and of whom it is said."""
 
     line: int
     text: str
+    file: str = ""
+    owner: str = ""
 
 
 @dataclass
 class Document:
-    """The plain values, the line of every key and item, and what was wrong on the way."""
+    """The plain values, the line of every key and item, and what was wrong on the way; `file` is its name."""
 
     value: Any = None
     lines: dict[Path, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    file: str = ""
 
     def line_of(self, path: Path) -> int:
         """Return the line of `path`, or of the nearest block around it."""
@@ -57,46 +74,99 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def problem(self, path: Path, text: str, owner: str = "") -> Problem:
+        """Return what is wrong at `path`."""
+        return Problem(self.line_of(path), text, self.file, owner)
 
-def read_yaml(text: str) -> Document:
+
+class _TooMany(Exception):
+    """Aliases make more of the file than can be meant."""
+
+
+def read_yaml(text: str, file: str = "") -> Document:
     """Return the document; what cannot be parsed is a problem, never an exception."""
-    document = Document()
+    document = Document(file=file)
     loader = _Loader(text)
+    walk = _Walk(document, MOST_COPIES + len(text))
     try:
         node = loader.get_single_node()
         if node is not None:
-            _walk(loader, node, (), document)
+            walk.value(node, ())
             document.value = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        document.problems.append(Problem(line, f"not readable as YAML: {error.problem or error.context}"))
+        walk.stop(mark.line + 1 if mark else 1, error.problem or error.context or "")
     except RecursionError:
-        document.problems.append(Problem(1, "not readable as YAML: nested too deep, or an alias that contains itself"))
+        walk.stop(1, "nested too deep, or an alias that contains itself")
+    except _TooMany:
+        walk.stop(walk.line, "aliases make too much of it, more than can be meant")
     except (yaml.YAMLError, ValueError) as error:
-        document.problems.append(Problem(1, f"not readable as YAML: {str(error).splitlines()[0]}"))
+        walk.stop(1, str(error).splitlines()[0])
     finally:
         loader.dispose()
     return document
 
 
-def _walk(loader: yaml.SafeLoader, node: yaml.Node, path: Path, into: Document) -> None:
-    into.lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _walk(loader, item, (*path, index), into)
-    elif isinstance(node, yaml.MappingNode):
-        _walk_mapping(loader, node, path, into)
+class _Walk:
+    """Notes the line of each value, aliases and merged keys included, as long as there are not too many of them."""
 
+    def __init__(self, into: Document, most: int) -> None:
+        self._into = into
+        self._left = most
+        self.line = 1
 
-def _walk_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, path: Path, into: Document) -> None:
-    seen: dict[str, int] = {}
-    for key_node, value_node in node.value:
-        if key_node.tag.endswith(":merge"):
-            continue
-        key, line = str(key_node.value), key_node.start_mark.line + 1
-        if key in seen:
-            into.problems.append(Problem(line, f"key {key!r} stands twice, first on line {seen[key]}"))
-        seen.setdefault(key, line)
-        into.lines.setdefault((*path, key), line)
-        _walk(loader, value_node, (*path, key), into)
+    def stop(self, line: int, why: str) -> None:
+        self._into.problems.append(Problem(line, f"not readable as YAML: {why}", self._into.file))
+
+    def value(self, node: yaml.Node, path: Path) -> None:
+        line = node.start_mark.line + 1
+        self._count(line)
+        self._into.lines.setdefault(path, line)
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self.value(item, (*path, index))
+        elif isinstance(node, yaml.MappingNode):
+            self._mapping(node, path)
+
+    def _count(self, line: int) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self.line = line
+            raise _TooMany
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> None:
+        seen: dict[str, int] = {}
+        bases: list[yaml.Node] = []
+        for key_node, value_node in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in seen:
+                hint = "; merge several by one list: `<<: [*a, *b]`" if bases and key == "<<" else ""
+                text = f"key {key!r} stands twice, first on line {seen[key]}{hint}"
+                self._into.problems.append(Problem(line, text, self._into.file))
+            seen.setdefault(key, line)
+            if key_node.tag.endswith(":merge"):
+                bases.append(value_node)
+                continue
+            self._into.lines.setdefault((*path, key), line)
+            self.value(value_node, (*path, key))
+        for base in bases:
+            self._merged(base, path, seen)
+
+    def _merged(self, base: yaml.Node, path: Path, seen: dict[str, int]) -> None:
+        """Note the keys of a mapping, or a list of them, that are not `seen` in what it is merged into."""
+        self._count(base.start_mark.line + 1)
+        if isinstance(base, yaml.SequenceNode):
+            for one in base.value:
+                self._merged(one, path, seen)
+        if not isinstance(base, yaml.MappingNode):
+            return
+        for key_node, value_node in base.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            self._count(line)
+            if not key_node.tag.endswith(":merge") and key not in seen:
+                seen[key] = line
+                self._into.lines.setdefault((*path, key), line)
+                self.value(value_node, (*path, key))
+        for key_node, value_node in base.value:
+            if key_node.tag.endswith(":merge"):
+                self._merged(value_node, path, seen)

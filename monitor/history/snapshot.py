@@ -18,14 +18,18 @@ import orjson
 from monitor.alerts import Alert, AlertStatus
 from monitor.model import Json, Severity
 from monitor.state import CheckState
-from monitor.units import from_rfc3339, to_rfc3339
+from monitor.units import format_duration, from_rfc3339, to_rfc3339
 
 VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class CheckEntry:
-    """One check as the snapshot holds it: what it is, how it is, when it is looked at next."""
+    """One check as the snapshot holds it: what it is, how it is, when it is looked at next.
+
+    `at` says at which times of day it runs, and is empty when it runs every `every_s`; else that is the longest time
+    between two of them. It is stale `stale_after_s` after its last verdict.
+    """
 
     name: str
     type: str
@@ -37,12 +41,19 @@ class CheckEntry:
     state: CheckState
     next_at: datetime | None = None
     runbook: str | None = None
+    owner: str | None = None
+    at: str = ""
+
+    @property
+    def schedule(self) -> str:
+        """When it runs, as people say it: `every 30 s`, `at 07:30 mon-fri, Europe/Berlin`."""
+        return self.at or f"every {format_duration(self.every_s)}"
 
     def flag_names(self) -> list[str]:
         return sorted(flag.value for flag in self.state.flags)
 
     def to_json(self) -> dict[str, Json]:
-        return self.state.to_json() | {
+        fields: dict[str, Json] = {
             "type": self.type,
             "group": self.group,
             "tags": list(self.tags),
@@ -51,7 +62,11 @@ class CheckEntry:
             "stale_after_s": self.stale_after_s,
             "next_at": to_rfc3339(self.next_at) if self.next_at else None,
             "runbook": self.runbook,
+            "owner": self.owner,
         }
+        if self.at:
+            fields["at"] = self.at
+        return self.state.to_json() | fields
 
     @classmethod
     def from_json(cls, name: str, fields: Mapping[str, Any]) -> CheckEntry:
@@ -67,6 +82,8 @@ class CheckEntry:
             state=CheckState.from_json(fields),
             next_at=from_rfc3339(next_at) if next_at else None,
             runbook=fields.get("runbook"),
+            owner=fields.get("owner"),
+            at=str(fields.get("at") or ""),
         )
 
 

@@ -1,37 +1,161 @@
-"""The `http` kind: ask a URL, judge status, JSON and latency. Every failed assertion is a finding."""
+"""The `http` kind: ask a URL, judge all of the answer. Every failed assertion is a finding.
+
+    request_of(check, setting) ─▶ fetch(request) ─▶ judge(check, setting, answer) ─▶ Outcome
+
+The three steps are public, so that the one in the middle can run elsewhere; `probe_http` is all three, and the token
+of `oauth2` before them.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
 from monitor.config import HttpCheck
+from monitor.config.credentials import OAuth2
+from monitor.config.expression import compile_expression
+from monitor.config.jsonpath import compiled
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
-from monitor.probes.jsonrules import check_rules, parse_json
+from monitor.probes.httpcertificate import why_refused
+from monitor.probes.httprequest import request_of
+from monitor.probes.httprules import check_phases
+from monitor.probes.httpsecrets import without_secrets
+from monitor.probes.oauth import forget_token, kept_token, read_token, token_form
+from monitor.probes.reading import Reading
 from monitor.probes.setting import Setting
 from monitor.probes.verdict import describe, failed, too_slow
 from monitor.units import format_ms, plain
 
+__all__ = ["fetch", "is_prompt", "judge", "kind_of", "no_answer", "probe_http", "request_of"]
+
+Wrong = tuple[Kind, Finding]
+# A server names the highest version that it knows, whatever it was asked by (RFC 9110, 6.2).
+_SPOKEN = {"1.0": ("1.0", "1.1")}
+
 
 def probe_http(check: HttpCheck, setting: Setting) -> Outcome:
     """Return the verdict on one answer: FAIL when any assertion does not hold, WARN when it is only slow."""
+    request = request_of(check, setting)
+    if isinstance(request, Outcome):
+        return request
+    if check.oauth2 is not None:
+        return _with_token(check, check.oauth2, request, setting)
+    return judge(check, setting, _answer_to(request))
+
+
+def is_prompt(check: HttpCheck) -> bool:
+    """Return whether the check is one exchange, and its request and verdict take well under a millisecond each.
+
+    That is for answers of ordinary size. Tokens, files, searches through documents and loops over them take longer.
+    """
+    searches = any(compiled(rule.path).way is None for rule in check.expect_jsonpath)
+    loops = check.expect is not None and compile_expression(check.expect).loops > 0
+    return not (check.oauth2 or check.body_file or searches or loops)
+
+
+def _answer_to(request: Request) -> Answer | FetchFailed:
     try:
-        answer = fetch(_request(check, setting))
-    except FetchFailed as failed:
-        return no_answer(failed)
-    return _judge(check, answer)
+        return fetch(request)
+    except FetchFailed as error:
+        return error
 
 
-def _request(check: HttpCheck, setting: Setting) -> Request:
-    return Request(
-        url=check.url,
-        timeout_s=check.timeout,
-        method=check.method,
-        headers=check.headers,
-        body=check.body,
-        follow_redirects=check.follow_redirects,
-        verify=check.verify,
-        ca_file=str(setting.folder / check.ca_file) if check.ca_file else None,
-        max_body_bytes=check.max_body_bytes,
+def _with_token(check: HttpCheck, client: OAuth2, request: Request, setting: Setting) -> Outcome:
+    """Return the verdict on the answer to a request with a token, within one deadline with the token's own request."""
+    ends_at = time.monotonic() + check.timeout
+    kept = kept_token(client)
+    token = kept or _new_token(client, request, ends_at)
+    if isinstance(token, Outcome):
+        return without_secrets(check, token)
+    answer = _answer_to(_carrying(token, request, ends_at))
+    if kept and isinstance(answer, Answer) and answer.code == 401:
+        # It may have been withdrawn before its time.
+        forget_token(client)
+        token = _new_token(client, request, ends_at)
+        if isinstance(token, Outcome):
+            return without_secrets(check, token)
+        answer = _answer_to(_carrying(token, request, ends_at))
+    return without_secrets(check, judge(check, setting, answer), token)
+
+
+def _new_token(client: OAuth2, request: Request, ends_at: float) -> str | Outcome:
+    headers, body = token_form(client)
+    asked = Request(
+        url=client.token_url,
+        timeout_s=_left_s(ends_at),
+        method="POST",
+        headers=headers,
+        body=body,
+        follow_redirects=False,
+        verify=request.verify,
+        ca_file=request.ca_file,
+        proxy=request.proxy,
+        max_body_bytes=100_000,
     )
+    return read_token(client, _answer_to(asked))
+
+
+def _carrying(token: str, request: Request, ends_at: float) -> Request:
+    headers = {**request.headers, "Authorization": f"Bearer {token}"}
+    return replace(request, headers=headers, timeout_s=_left_s(ends_at))
+
+
+def _left_s(ends_at: float) -> float:
+    return max(ends_at - time.monotonic(), 0.001)
+
+
+def judge(check: HttpCheck, setting: Setting, answer: Answer | FetchFailed) -> Outcome:
+    """Return the verdict on what came back, or on why nothing did."""
+    if isinstance(answer, FetchFailed):
+        return without_secrets(check, _unanswered(check, answer))
+    reading = Reading(check, answer, setting)
+    wrong = list(_wrong(check, answer, reading)) or list(_too_slow(check, answer, Status.FAIL))
+    warnings = [] if wrong else [*reading.certificate.warnings, *_too_slow(check, answer, Status.WARN)]
+    found = wrong or warnings
+    status = Status.FAIL if wrong else Status.WARN if warnings else Status.OK
+    outcome = Outcome(
+        status=status,
+        kind=found[0][0] if found else None,
+        message=describe([finding for _, finding in found]) or f"{answer.code} in {format_ms(answer.latency_ms)}",
+        latency_ms=answer.latency_ms,
+        phases_ms=answer.phases_ms,
+        code=answer.code,
+        findings=tuple(finding for _, finding in found),
+        observed=_observed(check, answer, reading, status),
+        memory=reading.memory,
+    )
+    return without_secrets(check, outcome) if found else outcome
+
+
+def _unanswered(check: HttpCheck, fetch_failed: FetchFailed) -> Outcome:
+    outcome = no_answer(fetch_failed)
+    findings, observed = why_refused(check, fetch_failed)
+    if not observed:
+        return outcome
+    return replace(outcome, findings=findings, observed={**outcome.observed, **observed})
+
+
+def _wrong(check: HttpCheck, answer: Answer, reading: Reading) -> Iterator[Wrong]:
+    if not any(first <= answer.code <= last for first, last in check.accepted):
+        expected = " or ".join(map(str, check.expect_status)) or "200 to 299"
+        finding = Finding("status", expected, str(answer.code))
+        yield kind_of(finding, answer), finding
+    yield from reading.certificate.failures
+    if check.http_version and answer.http_version not in _SPOKEN.get(check.http_version, (check.http_version,)):
+        yield Kind.PROTOCOL, Finding("HTTP version", check.http_version, answer.http_version or "not known")
+    for finding in reading.wrong_content():
+        yield Kind.CONTENT, finding
+
+
+def _too_slow(check: HttpCheck, answer: Answer, status: Status) -> Iterator[Wrong]:
+    slow = too_slow(answer.latency_ms, check.warn_ms, check.crit_ms)
+    if slow and slow[0] is status:
+        yield Kind.SLOW, slow[1]
+    if check.phases and status is Status.FAIL:
+        for finding, measured in check_phases(answer.phases_ms, check.phases, check.keep_alive):
+            yield Kind.SLOW if measured else Kind.CONTENT, finding
 
 
 def no_answer(fetch_failed: FetchFailed) -> Outcome:
@@ -41,40 +165,6 @@ def no_answer(fetch_failed: FetchFailed) -> Outcome:
     return failed(fetch_failed.kind, fetch_failed.message, phases.get("total"), phases_ms=phases, observed=observed)
 
 
-def _judge(check: HttpCheck, answer: Answer) -> Outcome:
-    findings = [*_wrong_status(check, answer), *_wrong_content(check, answer)]
-    kind = kind_of(findings[0], answer) if findings else None
-    status, message = Status.FAIL, describe(findings) if findings else ""
-    if not findings:
-        status, kind, message, findings = _slow(check, answer)
-    return Outcome(
-        status=status,
-        kind=kind,
-        message=message or f"{answer.code} in {format_ms(answer.latency_ms)}",
-        latency_ms=answer.latency_ms,
-        phases_ms=answer.phases_ms,
-        code=answer.code,
-        findings=tuple(findings),
-        observed=_observed(check, answer, status),
-    )
-
-
-def _wrong_status(check: HttpCheck, answer: Answer) -> list[Finding]:
-    if answer.code in check.expect_status or (not check.expect_status and 200 <= answer.code <= 299):
-        return []
-    expected = " or ".join(map(str, check.expect_status)) or "200 to 299"
-    return [Finding("status", expected, str(answer.code))]
-
-
-def _wrong_content(check: HttpCheck, answer: Answer) -> list[Finding]:
-    if not check.expect_jsonpath:
-        return []
-    if answer.cut:
-        return [Finding("body", f"at most {check.max_body_bytes} bytes (max_body_bytes)", "longer")]
-    document, finding = parse_json(answer.body)
-    return [finding] if finding else check_rules(document, check.expect_jsonpath)
-
-
 def kind_of(finding: Finding, answer: Answer) -> Kind:
     """Return the kind of an answer's first finding."""
     if finding.what != "status":
@@ -82,19 +172,14 @@ def kind_of(finding: Finding, answer: Answer) -> Kind:
     return Kind.AUTH if answer.code in (401, 407) else Kind.STATUS
 
 
-def _slow(check: HttpCheck, answer: Answer) -> tuple[Status, Kind | None, str, list[Finding]]:
-    slow = too_slow(answer.latency_ms, check.warn_ms, check.crit_ms)
-    if slow is None:
-        return Status.OK, None, "", []
-    status, finding = slow
-    return status, Kind.SLOW, str(finding), [finding]
-
-
-def _observed(check: HttpCheck, answer: Answer, status: Status) -> dict[str, Json]:
-    """Return bounded facts; a piece of the body only when it is needed to see what was wrong."""
+def _observed(check: HttpCheck, answer: Answer, reading: Reading, status: Status) -> dict[str, Json]:
+    """Return bounded facts; the status line and a piece of the body only when they tell what was wrong."""
     observed: dict[str, Json] = {"address": answer.address} if answer.address else {}
     if answer.redirected_to:
         observed["final_url"] = plain(answer.redirected_to, 200)
-    if status is Status.FAIL and answer.body:
-        observed["body"] = plain(answer.body[:400].decode(errors="replace"), 200)
+    if check.http_version or status is Status.FAIL:
+        observed["http_version"] = answer.http_version
+    observed |= reading.certificate.observed
+    if status is Status.FAIL:
+        observed |= reading.evidence()
     return observed

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from monitor.config import Environment
+from monitor.config import Environment, LoadedConfig
+from monitor.groups import Member
 from monitor.model import Json
 
 
@@ -15,7 +16,8 @@ class Setting:
     """`folder` is that of `checks.yaml`, for relative paths; `timezone` the IANA name for times of day.
 
     `data` is the data folder, `environment` where keys and passwords come from, and `memory` what the check's
-    last probe returned as `Outcome.memory`: a counter that must move, a certificate that must not change.
+    last probe returned as `Outcome.memory`: a counter that must move, a certificate that must not change. `members`
+    are, for a group, what the checker knows of its members; None where no checker runs.
     """
 
     folder: Path
@@ -24,3 +26,15 @@ class Setting:
     environment: Environment = field(default_factory=Environment)
     memory: Mapping[str, Json] = field(default_factory=dict)
     allows_commands: bool = False
+    members: tuple[Member, ...] | None = None
+
+    @classmethod
+    def of(cls, loaded: LoadedConfig, data: Path) -> Setting:
+        """Return where the probes of a configuration stand."""
+        return cls(
+            folder=loaded.folder,
+            timezone=loaded.config.general.timezone,
+            data=data,
+            environment=loaded.environment,
+            allows_commands=loaded.config.general.allow_commands,
+        )

@@ -4,6 +4,7 @@ GET  /healthz  /metrics  /api/board  /api/v1/state             read
 POST /api/v1/commands/monitor/{health-check,diagnose,alert}    act: the operator only
 POST /api/v1/commands/monitor/status-report                    read
 GET, POST /operator/login, POST /operator/logout               who may act
+GET, POST, HEAD /ping/KEY...                                   jobs tell that they ran (pings.py)
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from monitor.views import Now, Views
 from monitor.web import monitor_commands as acts
 from monitor.web.bodies import AlertBody, DiagnoseBody, HealthCheckBody, StatusReportBody
 from monitor.web.operator import COOKIE, SESSION_S, Operator, TooManyTries, Visitor
+from monitor.web.pings import METHODS, Pings
 
 MAX_BODY_BYTES = 100_000
 Body = TypeVar("Body", bound=BaseModel)
@@ -96,7 +98,8 @@ class Reading:
         kept = self._page
         if kept is None or kept[0] is not now.snapshot or kept[1] != turn:
             uptime = await asyncio.to_thread(self._views.uptime)
-            kept = self._page = (now.snapshot, turn, render(board(now.snapshot, utc_now(), uptime)))
+            members = await asyncio.to_thread(self._views.members)
+            kept = self._page = (now.snapshot, turn, render(board(now.snapshot, utc_now(), uptime, members)))
         return kept[2]
 
 
@@ -211,7 +214,7 @@ def _local_path(target: str) -> str:
 
 def make_routes(views: Views, operator: Operator) -> list[Route]:
     """Return all routes of Greenwall's own."""
-    reading, acting, door = Reading(views), Acting(views, operator), Door(operator)
+    reading, acting, door, pings = Reading(views), Acting(views, operator), Door(operator), Pings(views)
     commands: dict[str, Callable[[Request], Awaitable[Response]]] = {
         "health-check": acting.health_check,
         "diagnose": acting.diagnose,
@@ -227,6 +230,7 @@ def make_routes(views: Views, operator: Operator) -> list[Route]:
         Route("/operator/login", door.show, methods=["GET"]),
         Route("/operator/login", door.log_in, methods=["POST"]),
         Route("/operator/logout", door.log_out, methods=["POST"]),
+        *(Route(path, pings.receive, methods=METHODS) for path in ("/ping", "/ping/{path:path}")),
         Route("/api/{path:path}", _no_such_route),
     ]
 

@@ -14,15 +14,19 @@ _local = threading.local()
 
 def fetch(request: Request) -> Answer:
     """Return the answer to one request; raise FetchFailed when there is none by the deadline."""
+    exchange, ended = Exchange(request), None
+    while ended is None:
+        ended = _hop(exchange)
+    if isinstance(ended, FetchFailed):
+        raise ended
+    return ended
+
+
+def _hop(exchange: Exchange) -> Answer | FetchFailed | None:
     curl = _handle()
     try:
-        exchange = Exchange(curl, request)
-        while True:
-            ended = exchange.ended(*_perform(curl))
-            if isinstance(ended, FetchFailed):
-                raise ended
-            if ended is not None:
-                return ended
+        exchange.prepare(curl)
+        return exchange.ended(curl, *_perform(curl))
     finally:
         # Clean for the next request; what it holds, the last body with it, would stay in memory until then.
         curl.reset()

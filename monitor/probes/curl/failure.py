@@ -7,11 +7,17 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import pycurl
 
+try:
+    import resource
+except ImportError:  # Windows, where sockets are not counted among files
+    resource = None  # type: ignore[assignment]
+
 from monitor.model import Kind
-from monitor.probes.curl.reading import chain_of, phases_of, redirected_to
+from monitor.probes.curl.reading import chain_of, phases_of
 from monitor.probes.curl.request import FetchFailed, Request
 from monitor.units import format_duration, plain
 
@@ -32,6 +38,7 @@ _KINDS |= dict.fromkeys(_TLS_ERRORS, Kind.TLS)
 _OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # What a probe holds at once at most: the connection, a look-up and its wake-up pair, the file of certificates.
 _DESCRIPTORS = 5
+_MANY_DESCRIPTORS = 65_536
 
 
 def kind_of_error(code: int) -> Kind:
@@ -39,23 +46,52 @@ def kind_of_error(code: int) -> Kind:
     return _KINDS.get(code, Kind.PROTOCOL)
 
 
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What a failure's sentence needs to know of the whole exchange: its deadline, and where it was redirected to."""
+
+    timeout_s: float
+    redirected_to: str = ""
+
+
 def failure(
-    curl: pycurl.Curl, request: Request, code: int, detail: str, header_block: tuple[bytes, ...] = ()
+    curl: pycurl.Curl,
+    request: Request,
+    journey: Journey,
+    code: int,
+    detail: str,
+    header_block: tuple[bytes, ...] = (),
 ) -> FetchFailed:
-    """Return why the exchange on this handle gave no answer."""
+    """Return why the hop on this handle gave no answer."""
     phases = phases_of(curl, request)
     address = curl.getinfo(pycurl.PRIMARY_IP) or ""
     reason = curl.getinfo(pycurl.OS_ERRNO)
-    ours = reason if reason in _OURS else exhausted()
-    if ours:
-        what = f"no socket for this probe: {errno.errorcode[ours]}; Greenwall's machine is exhausted"
-        return FetchFailed(Kind.INTERNAL, what, phases, address)
+    if ours := (reason if reason in _OURS else exhausted()):
+        return no_socket(ours, phases, address)
     kind = kind_of_error(code)
+    if code == pycurl.E_RECV_ERROR and request.is_https and "SSL_read" in detail and "alert" in detail:
+        # TLS 1.3: the peer refuses the handshake (a client certificate is missing) only after our half of it.
+        kind = Kind.TLS
     if kind is Kind.TIMEOUT:
-        return FetchFailed(kind, _stuck_at(curl, phases, request), phases, address, header_block)
+        return FetchFailed(kind, _stuck_at(phases, request, journey), phases, address, header_block)
     because = f" ({os.strerror(reason)})" if kind is Kind.CONNECT and reason else ""
     chain = chain_of(curl) if kind is Kind.TLS and request.wants_chain else ()
     return FetchFailed(kind, plain(detail or f"curl error {code}") + because, phases, address, header_block, chain)
+
+
+def no_socket(reason: int, phases_ms: Mapping[str, float], address: str = "") -> FetchFailed:
+    """Return the failure of a machine, ours, that has no descriptor, port or memory left."""
+    what = f"no socket for this probe: {errno.errorcode[reason]}; Greenwall's machine is exhausted"
+    return FetchFailed(Kind.INTERNAL, what, phases_ms, address)
+
+
+def no_name(host: str, error: OSError, looked_up_ms: float) -> FetchFailed:
+    """Return the failure of a name look-up of our own."""
+    phases = {"dns": looked_up_ms, "total": looked_up_ms}
+    if ours := exhausted():
+        return no_socket(ours, phases)
+    because = f" ({error.strerror})" if error.strerror and error.errno != socket.EAI_NONAME else ""
+    return FetchFailed(Kind.DNS, plain(f"Could not resolve host: {host}{because}"), phases)
 
 
 def exhausted() -> int:
@@ -68,21 +104,40 @@ def exhausted() -> int:
         with ExitStack() as opened:
             for _ in range(_DESCRIPTORS):
                 last = opened.enter_context(socket.socket())
-            last.bind(("", 0))
+            last.bind(("0.0.0.0", 0))
     except OSError as error:
         return error.errno if error.errno in _OURS | {errno.EADDRINUSE, errno.EADDRNOTAVAIL} else 0
     return 0
 
 
-def _stuck_at(curl: pycurl.Curl, phases: Mapping[str, float], request: Request) -> str:
+def raise_descriptor_limit() -> int:
+    """Let this process open as many files and sockets as it may; return how many that is."""
+    if resource is None:
+        return 512
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MANY_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MANY_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return _MANY_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+def _stuck_at(phases: Mapping[str, float], request: Request, journey: Journey) -> str:
     """Return where a probe was when its time was up."""
-    within = f"within {format_duration(request.timeout_s)}"
+    within = f"within {format_duration(journey.timeout_s)}"
     if "ttfb" in phases:
         return f"the answer began but did not end {within}"
-    if curl.getinfo(pycurl.REDIRECT_COUNT):
-        # The times of all hops are added up, so that they do not tell where the last one stands.
-        return f"redirected to {plain(redirected_to(curl), 120)}, but no answer from there {within}"
+    if journey.redirected_to:
+        return f"redirected to {plain(journey.redirected_to, 120)}, but no answer from there {within}"
     return f"{_before_the_answer(phases, request)} {within}"
+
+
+def late_name(looked_up_ms: float, journey: Journey) -> FetchFailed:
+    """Return the failure of a name look-up that did not end by the deadline."""
+    phases = {"dns": 0.0, "total": looked_up_ms}
+    return FetchFailed(
+        Kind.TIMEOUT, f"the name look-up did not end within {format_duration(journey.timeout_s)}", phases
+    )
 
 
 def _before_the_answer(phases: Mapping[str, float], request: Request) -> str:

@@ -1,6 +1,8 @@
 """All exchanges in one thread: libcurl waits for a thousand of them at once, for a fraction of a thread each.
 
-    submit(request, done) ─▶ queue ─▶ wake ─▶ start (at most `at_once`) ─▶ epoll ◀─▶ libcurl ─▶ done(began, answer)
+    submit(request, done) ─▶ queue ─▶ start (at most `at_once`) ─▶ name ─▶ libcurl ◀─▶ epoll ─▶ done(began, answer)
+                                                                    ▲                     │
+                                                                    └── one more hop ◀────┘
 
 `done` runs in the loop's thread, so it is short; what takes long, it hands on.
 """
@@ -8,17 +10,26 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import logging
+import math
 import select
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 import pycurl
 
 from monitor.probes.curl.exchange import Exchange
+from monitor.probes.curl.failure import late_name, no_name
+from monitor.probes.curl.names import Names, is_name
 from monitor.probes.curl.request import Answer, Request
 
 log = logging.getLogger(__name__)
@@ -26,8 +37,6 @@ log = logging.getLogger(__name__)
 Done = Callable[[float, "Answer | Exception"], None]
 _SPARE_HANDLES = 64
 _LONGEST_WAIT_S = 60.0
-# `selectors` would cost a third more for each check. Where there is no epoll, probes run in threads.
-IS_SUPPORTED = hasattr(select, "epoll")
 _IN, _OUT, _ERR, _HUP = 0x1, 0x4, 0x8, 0x10
 _INTERESTS = {pycurl.POLL_IN: _IN, pycurl.POLL_OUT: _OUT, pycurl.POLL_INOUT: _IN | _OUT}
 
@@ -44,13 +53,40 @@ def _action(events: int) -> int:
     return action
 
 
+@dataclass(eq=False, slots=True)
+class _Trip:
+    """An exchange in the loop. `host` is the name that is being looked up, empty when none is."""
+
+    exchange: Exchange
+    done: Done
+    began: float = 0.0
+    host: str = ""
+    asked_at: float = 0.0
+
+
+# The same URLs come again with each round.
+@lru_cache(maxsize=50_000)
+def _name_in(url: str) -> str | None:
+    host = urlsplit(url).hostname or ""
+    return host if host and is_name(host) else None
+
+
 class ExchangeLoop:
     """Runs exchanges, at most `at_once` of them; more wait in the order in which they came."""
 
+    # `selectors` would cost a third more for each check. Where there is no epoll, probes run in threads.
+    is_supported: ClassVar[bool] = hasattr(select, "epoll")
+
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
-        self._waiting: deque[tuple[Request, Done]] = deque()
-        self._running: dict[pycurl.Curl, tuple[Exchange, Done, float]] = {}
+        self._waiting: deque[_Trip] = deque()
+        self._found: deque[tuple[_Trip, list[str] | OSError]] = deque()
+        self._running: dict[pycurl.Curl, _Trip] = {}
+        # Names that are being looked up, by the time at which they are given up; a trip that left is found by `host`.
+        self._looking: list[tuple[float, int, _Trip]] = []
+        self._count = itertools.count()
+        self._names = Names()
+        self._on_way = 0
         self._spare: list[pycurl.Curl] = []
         self._closing = False
         self._asleep = threading.Event()
@@ -74,10 +110,13 @@ class ExchangeLoop:
 
     def submit(self, request: Request, done: Done) -> None:
         """Have the exchange made; `done` gets when it began (monotonic seconds) and its answer or why there is none."""
-        self._waiting.append((request, done))
+        self._waiting.append(_Trip(Exchange(request), done))
+        self._wake()
+
+    def _wake(self) -> None:
         if self._asleep.is_set():
             self._asleep.clear()
-            with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(OSError):
                 self._alarm.send(b"!")
 
     def close(self) -> None:
@@ -95,18 +134,20 @@ class ExchangeLoop:
             while not self._closing:
                 self._asleep.set()
                 # Whoever submitted before this line did not wake us.
-                events = self._epoll.poll(0 if self._waiting else self._wait_s())
+                events = self._epoll.poll(self._wait_s())
                 self._asleep.clear()
                 self._handle(events)
                 self._collect()
+                self._take_names()
                 self._start()
         finally:
             self._end()
 
     def _wait_s(self) -> float:
-        if self._timer_at is None:
-            return _LONGEST_WAIT_S
-        return min(max(self._timer_at - time.monotonic(), 0.0), _LONGEST_WAIT_S)
+        if self._found or (self._waiting and self._on_way < self._at_once):
+            return 0.0
+        next_at = min(self._timer_at or math.inf, self._looking[0][0] if self._looking else math.inf)
+        return min(max(next_at - time.monotonic(), 0.0), _LONGEST_WAIT_S)
 
     def _handle(self, events: list[tuple[int, int]]) -> None:
         for fd, happened in events:
@@ -120,18 +161,57 @@ class ExchangeLoop:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def _start(self) -> None:
-        while self._waiting and len(self._running) < self._at_once:
-            request, done = self._waiting.popleft()
-            curl = self._spare.pop() if self._spare else pycurl.Curl()
-            began = time.monotonic()
-            try:
-                exchange = Exchange(curl, request)
-                self._multi.add_handle(curl)
-            except Exception as error:  # noqa: BLE001 - handed on: a request that curl does not take must not end the loop
-                curl.close()
-                self._tell(done, began, error)
-                continue
-            self._running[curl] = (exchange, done, began)
+        while self._waiting and self._on_way < self._at_once:
+            trip = self._waiting.popleft()
+            trip.began = time.monotonic()
+            self._on_way += 1
+            self._go(trip)
+
+    def _go(self, trip: _Trip) -> None:
+        """Begin the trip's next hop: with its name, or at once where there is none to look up."""
+        request = trip.exchange.request
+        host = None if request.unix_socket else _name_in(request.url)
+        if host is None:
+            self._transfer(trip)
+            return
+        trip.host, trip.asked_at = host, time.monotonic()
+        give_up_at = trip.asked_at + request.timeout_s
+        heapq.heappush(self._looking, (give_up_at, next(self._count), trip))
+        self._names.look_up(host, partial(self._name_found, trip))
+
+    def _name_found(self, trip: _Trip, found: list[str] | OSError) -> None:
+        # In a thread of the look-ups.
+        self._found.append((trip, found))
+        self._wake()
+
+    def _take_names(self) -> None:
+        now = time.monotonic()
+        while self._found:
+            trip, found = self._found.popleft()
+            if not trip.host:
+                continue  # It was given up.
+            host, trip.host = trip.host, ""
+            took_ms = (now - trip.asked_at) * 1000
+            if isinstance(found, OSError):
+                self._finish(trip, no_name(host, found, took_ms))
+            else:
+                self._transfer(trip, found, took_ms)
+        while self._looking and (self._looking[0][0] <= now or not self._looking[0][2].host):
+            _, _, trip = heapq.heappop(self._looking)
+            if trip.host:
+                trip.host = ""
+                self._finish(trip, late_name((now - trip.asked_at) * 1000, trip.exchange.journey))
+
+    def _transfer(self, trip: _Trip, addresses: Sequence[str] = (), looked_up_ms: float = 0.0) -> None:
+        curl = self._spare.pop() if self._spare else pycurl.Curl()
+        try:
+            trip.exchange.prepare(curl, addresses, looked_up_ms)
+            self._multi.add_handle(curl)
+        except Exception as error:  # noqa: BLE001 - handed on: a request that curl does not take must not end the loop
+            curl.close()
+            self._finish(trip, error)
+            return
+        self._running[curl] = trip
 
     def _collect(self) -> None:
         left = 1
@@ -144,25 +224,25 @@ class ExchangeLoop:
 
     def _ended(self, curl: pycurl.Curl, code: int, detail: str) -> None:
         self._multi.remove_handle(curl)
-        exchange, done, began = self._running.pop(curl)
+        trip = self._running.pop(curl)
         try:
-            result: Answer | Exception | None = exchange.ended(code, detail)
+            result: Answer | Exception | None = trip.exchange.ended(curl, code, detail)
         except Exception as error:  # noqa: BLE001 - as above
             result = error
-        if result is None:
-            self._running[curl] = (exchange, done, began)
-            self._multi.add_handle(curl)
-            return
         curl.reset()
         if len(self._spare) < _SPARE_HANDLES:
             self._spare.append(curl)
         else:
             curl.close()
-        self._tell(done, began, result)
+        if result is None:
+            self._go(trip)
+        else:
+            self._finish(trip, result)
 
-    def _tell(self, done: Done, began: float, result: Answer | Exception) -> None:
+    def _finish(self, trip: _Trip, result: Answer | Exception) -> None:
+        self._on_way -= 1
         try:
-            done(began, result)
+            trip.done(trip.began, result)
         except Exception:  # the edge: as above
             log.exception("an exchange's answer could not be handed on")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from urllib.parse import urlsplit
 
@@ -10,8 +11,6 @@ import pycurl
 from monitor import __version__
 from monitor.probes.curl.request import Request
 
-# CURLFOLLOW_OBEYCODE: after a 303 a POST goes on as GET, as the code says. Plain 1 would repeat the method.
-_FOLLOW_AS_THE_CODE_SAYS = 2
 _BODY_EXPECTED = {"POST", "PUT", "PATCH"}
 _AGENT = f"Greenwall/{__version__}"
 _WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
@@ -23,12 +22,11 @@ _VERSIONS = {
 }
 
 
-def prepare(curl: pycurl.Curl, request: Request) -> None:
-    """Set the request on a handle that is new or was reset."""
+def prepare(curl: pycurl.Curl, request: Request, addresses: Sequence[str] = ()) -> None:
+    """Set the request on a handle that is new or was reset. Without `addresses` libcurl looks the name up."""
     set_option = curl.setopt
-    set_option(pycurl.URL, request.url.encode())
+    set_option(pycurl.URL, request.url.encode("utf-8", "surrogateescape"))
     set_option(pycurl.PROTOCOLS, _WEB)
-    set_option(pycurl.REDIR_PROTOCOLS, _WEB)
     set_option(pycurl.TIMEOUT_MS, max(int(request.timeout_s * 1000), 1))
     # By itself curl gives up connecting after 300 s; the deadline is the only one.
     set_option(pycurl.CONNECTTIMEOUT_MS, max(int(request.timeout_s * 1000), 1))
@@ -36,17 +34,20 @@ def prepare(curl: pycurl.Curl, request: Request) -> None:
     if not request.keep_alive:
         set_option(pycurl.FRESH_CONNECT, 1)
         set_option(pycurl.FORBID_REUSE, 1)
-    # Names are looked up each time, too: a cached address would hide for a minute that the resolver is down.
-    set_option(pycurl.DNS_CACHE_TIMEOUT, 0)
+    if addresses:
+        # For ever in libcurl's eyes, but given anew for each exchange, which replaces it.
+        set_option(pycurl.RESOLVE, [f"{name_and_port(request)}:{','.join(addresses)}"])
+        set_option(pycurl.DNS_CACHE_TIMEOUT, -1)
+    else:
+        # Names are looked up each time, too: a cached address would hide for a minute that the resolver is down.
+        set_option(pycurl.DNS_CACHE_TIMEOUT, 0)
     set_option(pycurl.USERAGENT, _AGENT)
-    set_option(pycurl.ACCEPT_ENCODING, "")
+    # Plain is asked for, since libcurl does not notice a compressed body that ends early; what comes is decoded.
+    set_option(pycurl.ACCEPT_ENCODING, "identity")
     # Without it the environment's proxy would be used.
     set_option(pycurl.PROXY, request.proxy or "")
-    if request.follow_redirects:
-        set_option(pycurl.FOLLOWLOCATION, _FOLLOW_AS_THE_CODE_SAYS)
-        set_option(pycurl.MAXREDIRS, request.max_redirects)
     set_option(pycurl.HTTPHEADER, _header_lines(request))
-    if request.is_https or request.follow_redirects:
+    if request.is_https:
         _prepare_tls(curl, request)
     if request.server_name and request.is_https:
         _call_it(curl, request, request.server_name)
@@ -59,6 +60,12 @@ def prepare(curl: pycurl.Curl, request: Request) -> None:
     if request.unix_socket is not None:
         curl.setopt(pycurl.UNIX_SOCKET_PATH, request.unix_socket)
     _prepare_method(curl, request)
+
+
+def name_and_port(request: Request) -> str:
+    """Return `host:port` of the connection, as libcurl keys what it knows of names."""
+    parts = urlsplit(request.url)
+    return f"{parts.hostname}:{parts.port or (443 if request.is_https else 80)}"
 
 
 def _prepare_tls(curl: pycurl.Curl, request: Request) -> None:
@@ -120,7 +127,7 @@ def _prepare_body(curl: pycurl.Curl, body: bytes) -> None:
 
     def seek(offset: int, origin: int) -> int:
         file.seek(offset, origin)
-        return pycurl.SEEKFUNC_OK
+        return int(pycurl.SEEKFUNC_OK)
 
     curl.setopt(pycurl.POST, 1)
     curl.setopt(pycurl.POSTFIELDSIZE_LARGE, len(body))

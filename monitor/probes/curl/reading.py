@@ -18,28 +18,15 @@ def phases_of(curl: pycurl.Curl, request: Request) -> dict[str, float]:
     phases = {"dns": dns, "total": info(pycurl.TOTAL_TIME) * 1000}
     if connect > 0:
         phases["connect"] = max(connect - dns, 0.0)
-    if request.is_https or request.follow_redirects:
+    if request.is_https:
         tls = info(pycurl.APPCONNECT_TIME) * 1000
         if tls > 0:
             phases["tls"] = max(tls - connect, 0.0)
     first = info(pycurl.STARTTRANSFER_TIME) * 1000
-    if first > 0 and _answer_began(curl):
+    # curl has a time for the first byte even when none came.
+    if first > 0 and info(pycurl.RESPONSE_CODE):
         phases["ttfb"] = max(first - info(pycurl.PRETRANSFER_TIME) * 1000, 0.0)
     return phases
-
-
-def _answer_began(curl: pycurl.Curl) -> bool:
-    """Return whether there is a first byte: curl has a time for it even when none came."""
-    code = curl.getinfo(pycurl.RESPONSE_CODE)
-    # Once it has gone on, a 3xx is the answer of the hop before.
-    return bool(code) and not (300 <= code <= 399 and curl.getinfo(pycurl.REDIRECT_COUNT) > 0)
-
-
-def redirected_to(curl: pycurl.Curl) -> str:
-    """Return where the last answer came from after a redirect, without what may be secret; else an empty text."""
-    if not curl.getinfo(pycurl.REDIRECT_COUNT):
-        return ""
-    return harmless(curl.getinfo(pycurl.EFFECTIVE_URL))
 
 
 def harmless(url: str) -> str:

@@ -1,0 +1,76 @@
+"""`type: systemd`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal, get_args
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from monitor.config.checkbase import CheckBase
+from monitor.config.fields import Count
+from monitor.model import Category
+
+UnitState = Literal[
+    "active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance", "refreshing", "not-found"
+]
+
+
+def _unit(value: str) -> str:
+    # `*`, `?` and `[` would ask for many units at once.
+    if not re.fullmatch(r"[A-Za-z0-9:_.\\@-]{1,255}", value) or value.startswith("--"):
+        raise ValueError(f"expected the name of one unit such as nginx.service, got {value!r}")
+    if re.search(r"@(\.[a-z]+)?$", value):
+        raise ValueError(
+            f"expected an instance of the template such as {value.replace('@', '@name', 1)}, got {value!r}"
+        )
+    return value
+
+
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _texts(schema: dict[str, object]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
+
+
+class SystemdCheck(CheckBase):
+    """Ask systemd whether a unit of this machine is as it should be.
+
+    A unit that is reloading is active, too. A timer is `active`; a oneshot service without RemainAfterExit that is well
+    is `state: [inactive, activating]`. A failed unit is FAIL/status with what it ended with, any other wrong state
+    FAIL/status, and a unit that is not there FAIL/content unless `not-found` is among `state`. A unit whose file cannot
+    be loaded any more is WARN/content. More automatic restarts than `max_restarts` since the last verdict are
+    WARN/resource, once; `max_restarts: null` lets any number pass.
+
+    `systemctl` is asked, which every user may; units of the user that Greenwall runs as have `user: true`. On a machine
+    without systemd, and in a container, which has none, the check is UNKNOWN/unconfigured.
+    """
+
+    example: ClassVar[str] = """\
+- name: nginx
+  type: systemd
+  unit: nginx.service
+"""
+    trouble: ClassVar[Category] = Category.SYSTEM
+    reaches_out: ClassVar[bool] = False
+
+    type: Literal["systemd"]
+    unit: Annotated[str, AfterValidator(_unit)] = Field(description="name of the unit; `.service` may be left out")
+    user: bool = Field(False, description="true: a unit of the user that Greenwall runs as")
+    state: Annotated[
+        tuple[UnitState, ...],
+        BeforeValidator(_one_or_many),
+        _texts({"type": "string", "enum": list(get_args(UnitState))}),
+    ] = Field(("active",), min_length=1, description="state or states that are OK")
+    sub_state: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), _texts({"type": "string"})] = Field(
+        (), description="state or states of its kind that are OK: running, exited, listening, waiting, mounted, …"
+    )
+    max_restarts: Count | None = Field(
+        0, description="more automatic restarts since the last verdict are WARN; null lets any number pass"
+    )
+
+    @property
+    def target(self) -> str:
+        return self.unit

@@ -1,0 +1,137 @@
+"""What checks say of one another by name: `depends_on`, members of groups, sentinels. Called by `loading`. Pure.
+
+members_of, parents_of ──▶ names        problems ──▶ unknown names, circles, counts that cannot be, keys twice, by place
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from monitor.config.checkbase import CheckBase
+from monitor.config.kinds.group import GroupCheck
+from monitor.config.kinds.heartbeat import HeartbeatCheck
+from monitor.config.models import Config
+from monitor.units import did_you_mean
+
+Checks = Mapping[str, CheckBase]
+Place = tuple[str | int, ...]
+Step = Callable[[str], Iterable[str]]
+
+
+def members_of(group: GroupCheck, checks: Iterable[CheckBase]) -> tuple[str, ...]:
+    """Return the names of the group's members, in the order of the file; those named keep their own order."""
+    if group.members:
+        return group.members
+    return tuple(check.name for check in checks if check.name != group.name and _belongs(group, check))
+
+
+def _belongs(group: GroupCheck, check: CheckBase) -> bool:
+    return group.members_tag in check.tags if group.members_tag else check.group == group.members_group
+
+
+def ancestors_of(name: str, checks: Checks) -> tuple[str, ...]:
+    """Return every check that this one depends on, directly or through others, the nearest first."""
+    found: dict[str, None] = {}
+    row = list(checks[name].depends_on)
+    while row:
+        found |= dict.fromkeys(row)
+        parents = [parent for one in row if one in checks for parent in checks[one].depends_on]
+        row = [parent for parent in dict.fromkeys(parents) if parent not in found]
+    return tuple(found)
+
+
+def problems(config: Config) -> Iterator[tuple[Place, str]]:
+    """Yield the place in the file and what is wrong there; places are those of `yamlfile`."""
+    checks = {check.name: check for check in config.checks}
+    for index, check in enumerate(config.checks):
+        yield from _unknown(("checks", index, "depends_on"), "check", check.depends_on, checks)
+        if check.flap_low > check.flap_high:
+            text = f"expected at most flap_high ({check.flap_high:g}), got {check.flap_low:g}"
+            yield ("checks", index, "flap_low"), f"flap_low: {text}"
+        if isinstance(check, GroupCheck):
+            yield from _unknown(("checks", index, "members"), "member", check.members, checks)
+            yield from _too_few(index, check, members_of(check, config.checks))
+    yield from _keys_twice(config.checks)
+    yield from _circles(config, "depends_on", lambda name: checks[name].depends_on)
+    yield from _circles(config, "members", lambda name: _members(name, config, checks))
+    if config.vantage:
+        yield from _not_sentinels(config.vantage.sentinels, checks)
+
+
+def _keys_twice(checks: Iterable[CheckBase]) -> Iterator[tuple[Place, str]]:
+    """Yield heartbeats whose key is another's: a ping could be of either. The key itself is not said."""
+    first: dict[str, str] = {}
+    for index, check in enumerate(checks):
+        # One that is wrong in itself may have no key.
+        if isinstance(check, HeartbeatCheck) and hasattr(check, "key"):
+            key = check.key.get_secret_value()
+            if key in first:
+                yield ("checks", index, "key"), f"key: expected one of its own, got that of {first[key]!r}"
+            first.setdefault(key, check.name)
+
+
+def _unknown(place: Place, what: str, names: Iterable[str], checks: Checks) -> Iterator[tuple[Place, str]]:
+    where = f"{place[-1]}: " if place[0] == "checks" else ""
+    for index, name in enumerate(names):
+        if name not in checks:
+            yield (*place, index), f"{where}unknown {what} {name!r}{did_you_mean(name, checks)}"
+
+
+def _too_few(index: int, group: GroupCheck, members: tuple[str, ...]) -> Iterator[tuple[Place, str]]:
+    for key, count in (("at_least", group.at_least), ("warn_below", group.warn_below)):
+        if members and count is not None and count > len(members):
+            yield ("checks", index, key), f"{key}: expected at most {len(members)} (its members), got {count}"
+
+
+def _members(name: str, config: Config, checks: Checks) -> tuple[str, ...]:
+    check = checks[name]
+    return members_of(check, config.checks) if isinstance(check, GroupCheck) else ()
+
+
+def _circles(config: Config, key: str, step: Step) -> Iterator[tuple[Place, str]]:
+    """Yield each circle once, at its first check in the file."""
+    order = {check.name: index for index, check in enumerate(config.checks)}
+    done: set[str] = set()
+    for name in order:
+        circle = _circle_from(name, step, done, order)
+        if circle:
+            first = min(circle, key=order.__getitem__)
+            turned = [*circle[circle.index(first) :], *circle[: circle.index(first)], first]
+            yield ("checks", order[first], key), f"{key}: goes round in a circle: {' → '.join(turned)}"
+
+
+def _circle_from(name: str, step: Step, done: set[str], known: Mapping[str, int]) -> list[str]:
+    """Return the first circle that is reached from `name`, and mark as done all that was walked."""
+    path: list[str] = []
+    # Not recursive: a chain may be as long as the file.
+    stack: list[tuple[str, Iterator[str]]] = []
+
+    def enter(one: str) -> None:
+        path.append(one)
+        stack.append((one, iter([n for n in step(one) if n in known])))
+
+    if name not in done:
+        enter(name)
+    circle: list[str] = []
+    while stack:
+        one, following = stack[-1]
+        after = next(following, None)
+        if after is None:
+            done.add(one)
+            stack.pop()
+            path.pop()
+        elif after in path:
+            circle = circle or path[path.index(after) :]
+        elif after not in done:
+            enter(after)
+    return circle
+
+
+def _not_sentinels(names: Iterable[str], checks: Checks) -> Iterator[tuple[Place, str]]:
+    place: Place = ("vantage", "sentinels")
+    yield from _unknown(place, "check", names, checks)
+    for index, name in enumerate(names):
+        check = checks.get(name)
+        if check and not check.reaches_out:
+            text = f"expected a check that looks out into the network, got {name!r} (type {check.type})"
+            yield (*place, index), text
