@@ -311,7 +311,7 @@ CASES: dict[Kind, tuple[Outcome, list[str]]] = {
     ),
     Kind.RESOURCE: (
         bad(Kind.RESOURCE, "cpu", Finding("cpu used", "at most 90 %", "97 %"), top=["gunicorn (123): 45 %"]),
-        ["`gunicorn (123): 45 %`", "`97 %`, expected `at most 90 %`", "ps -eo pid,pcpu,etime,args --sort=-pcpu"],
+        ["at one of its limits", "`97 %`, expected `at most 90 %`", "top -b -n 1", "curl -sS -m 5 -i"],
     ),
     Kind.AUTH: (
         bad(Kind.AUTH, "status is 401", Finding("status", "200", "401"), code=401),
@@ -339,7 +339,7 @@ def test_every_kind_has_advice_and_a_case() -> None:
 @pytest.mark.parametrize("kind", list(Kind))
 def test_the_answer_is_specific_for_its_kind(kind: Kind) -> None:
     outcome, wanted = CASES[kind]
-    answer = failing(outcome)
+    answer = failing(outcome, JOB if kind is Kind.DEADLINE else CHECK)
     assert answer.startswith("*Rule-based diagnosis: ")
     assert [text for text in wanted if text not in answer] == []
     headings = ["What happened", "Most likely cause", "Why we think so", "What to do next", "What would confirm it"]
@@ -405,11 +405,20 @@ def test_wrong_content_is_explained_by_what_was_found(finding: Finding, wanted: 
 
 @pytest.mark.parametrize(
     ("metric", "wanted"),
-    [("cpu", "top -H"), ("memory", "out of memory"), ("disk", "du -xh --max-depth=2 '/var/my data'")],
+    [
+        ("cpu", "ps -eo pid,pcpu,etime,args --sort=-pcpu"),
+        ("cpu", "`gunicorn (123): 45 %`"),
+        ("memory", "out of memory"),
+        ("disk", "du -xh --max-depth=2 '/var/my data'"),
+        ("inode", "du --inodes -x --max-depth=3 '/var/my data'"),
+        ("load", "vmstat"),
+        ("swap", "free -h"),
+    ],
 )
 def test_a_full_machine_is_explained_by_its_metric(metric: str, wanted: str) -> None:
     check = HostCheck.model_validate({"name": "m", "type": "host", "metric": metric, "path": "/var/my data"})
-    outcome = bad(Kind.RESOURCE, "full", Finding(f"{metric} used", "at most 90 %", "97 %"))
+    found = Finding(f"{metric} used", "at most 90 %", "97 %")
+    outcome = bad(Kind.RESOURCE, "full", found, top=["gunicorn (123): 45 %"])
     assert wanted in failing(outcome, check)
 
 

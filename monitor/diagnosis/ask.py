@@ -26,12 +26,14 @@ Say how sure you are, and name the second most likely cause when it is close.
 ### Why
 Cite the evidence by number, such as (E3), for every claim. Do not state what no line supports.
 ### What to do next
-Numbered steps, the safest and quickest first, each with the exact command to type in a code block, using the host, \
-port and path of the evidence. Put nothing that destroys data before the cause is known.
+Numbered steps, the safest and quickest first, each with the exact command to type in a code block, by a tool that \
+suits the type of the check, using the names, hosts, ports and paths of the evidence. Put nothing that destroys data \
+before the cause is known. Where a command needs a secret, write a placeholder in capitals.
 ### What would confirm it
 
-When nothing is wrong now, say so first. Put values, paths and names from the evidence in backticks. No images, no \
-HTML, no links."""
+When nothing is wrong now, say so first. When a check that it depends on is down, say that first, for it is the \
+likeliest cause. Of a group, explain the members that are not OK. Put values, paths and names from the evidence in \
+backticks. No images, no HTML, no links."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from monitor.diagnosis.evidence import Evidence
-from monitor.diagnosis.facts import Fact, Key, Quote, at, facts_of
-from monitor.model import Finding, Result
+from monitor.diagnosis.facts import Fact, Key, facts_of
+from monitor.diagnosis.quote import Quote, at
+from monitor.diagnosis.target import Target
+from monitor.model import Finding, Json, Result
 from monitor.units import format_duration, format_ms, seconds_between
 
 SEEN = (Key.FIRST_BAD, Key.LAST_BAD)
 _LIMIT = re.compile(r"<=?\s*(-?\d+(?:\.\d+)?)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+# What a walk by several steps puts before what it found.
+_STEP = re.compile(r"(?:step|clean-up) .{1,80}?: ")
 _LOCAL = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0")
 
 
@@ -42,14 +46,35 @@ class Advice:
 
 @dataclass(frozen=True)
 class Case:
-    """The evidence with what rules ask of it again and again."""
+    """The evidence with what rules ask of it again and again. `part` is what to look at, where it is not the whole."""
 
     evidence: Evidence
     quote: Quote
+    part: Target | None = None
 
     @cached_property
     def facts(self) -> tuple[Fact, ...]:
         return facts_of(self.evidence, self.quote.redact)
+
+    @property
+    def target(self) -> Target | None:
+        return self.part or self.evidence.target
+
+    def of(self, part: Target) -> Case:
+        """Return the case as one of a part of its target: of one step of several."""
+        return replace(self, part=part)
+
+    @property
+    def type(self) -> str:
+        return self.target.type if self.target else ""
+
+    def detail(self, name: str) -> str:
+        """Return a part of the target by name, or an empty text."""
+        return self.target.parts.get(name, "") if self.target else ""
+
+    def observed(self, name: str) -> Json:
+        """Return what the probe noted under this name at the bad verdict, or None."""
+        return self.bad.outcome.observed.get(name) if self.bad else None
 
     def cite(self, *keys: Key) -> str:
         """Return ` (E2, E4)` for the facts that are there, or an empty text."""
@@ -61,9 +86,9 @@ class Case:
         bare = self.quote.bare(text, limit).replace("`", "'")
         return f"`{bare or '(empty)'}`"
 
-    def arg(self, text: object) -> str:
+    def arg(self, text: object, limit: int = 300) -> str:
         """Return any text as one word of a shell command, on one line."""
-        return shlex.quote(self.quote.bare(text, 300))
+        return shlex.quote(self.quote.bare(text, limit))
 
     @property
     def name(self) -> str:
@@ -92,6 +117,21 @@ class Case:
         return f", {float(got[0]) / float(limit[1]):.1f} times the limit"
 
     @property
+    def because(self) -> tuple[str, ...]:
+        """Return what the bad verdict found, else what it said, each a sentence with its facts."""
+        found = tuple(f"{self.finding(i)}{self.cite(*SEEN)}." for i in range(min(len(self.findings), 3)))
+        return found or (f"It said {self.message}{self.cite(*SEEN, Key.STATUS)}.",)
+
+    def found(self, *starts: str) -> Finding | None:
+        """Return the first finding about something that begins so."""
+        return next((finding for finding in self.findings if _STEP.sub("", finding.what).startswith(starts)), None)
+
+    def says(self, *words: str) -> bool:
+        """Return whether the bad verdict's message holds one of these words, whatever their case."""
+        text = (self.bad.outcome.message if self.bad else self.evidence.message).lower()
+        return any(word in text for word in words)
+
+    @property
     def body_fact(self) -> tuple[str, ...]:
         body = self.bad.outcome.observed.get("body") if self.bad else None
         return (f"Its answer begins {self.code(body, 200)}{self.cite(Key.FIRST_BAD)}.",) if body else ()
@@ -105,7 +145,10 @@ class Case:
 
     @property
     def http_code(self) -> int:
-        return (self.bad.outcome.code or 0) if self.bad else 0
+        """Return the status of an answer; that of a refused upgrade stands among what was observed."""
+        status = self.observed("status")
+        code = self.bad.outcome.code if self.bad else None
+        return code or (status if isinstance(status, int) else 0)
 
     @property
     def phases_ms(self) -> dict[str, float]:
@@ -123,46 +166,68 @@ class Case:
         return self.code(self.bad.outcome.message if self.bad else self.evidence.message, 200)
 
     @property
+    def what(self) -> str:
+        """Return what the check looks at, as a code span."""
+        return self.code((self.target.what if self.target else "") or self.evidence.subject, 200)
+
+    @property
     def host(self) -> str:
-        return (self.evidence.target.host if self.evidence.target else "") or "HOST"
+        return (self.target.host if self.target else "") or "HOST"
+
+    @property
+    def machine(self) -> str:
+        """Return where to look, as it stands in a sentence."""
+        if self.is_local:
+            return "this machine"
+        return self.code(self.host) if self.target is None or self.target.host else "the machine behind it"
 
     @property
     def port(self) -> int:
-        return (self.evidence.target.port if self.evidence.target else 0) or 80
+        """Return the port; 0 where there is none."""
+        return self.target.port if self.target else 80
 
     @property
     def where(self) -> str:
+        if socket := self.detail("socket"):
+            return socket
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{host}:{self.port}" if self.port else self.host
 
     @property
     def is_local(self) -> bool:
         """True when the target runs on the machine that Greenwall runs on."""
-        target = self.evidence.target
-        return bool(target and (target.metric or _LOCAL.fullmatch(target.host)))
+        return bool(self.target and (self.target.is_here or _LOCAL.fullmatch(self.target.host)))
+
+    @property
+    def has_url(self) -> bool:
+        """True when what the check asks speaks HTTP."""
+        return bool(self.target and self.target.url)
 
     @property
     def url(self) -> str:
-        return (self.evidence.target.url if self.evidence.target else "") or "URL"
+        return (self.target.url if self.target else "") or "URL"
 
     @property
     def url_word(self) -> str:
         """Return the URL as a word of a command; that of a job asks for its latest run."""
-        target = self.evidence.target
-        if target is None or "{job_id}" not in self.url:
-            return self.arg(self.url)
-        before, after = self.url.split("{job_id}", 1)
-        return f'{self.arg(before)}"$(cat {self.arg(target.job_id_file)})"{self.arg(after) if after else ""}'
+        url = re.sub(r"^ws", "http", self.url)
+        if not self.detail("job_id_file") or "{job_id}" not in url:
+            return self.arg(url)
+        before, after = url.split("{job_id}", 1)
+        file = self.arg(self.detail("job_id_file"))
+        return f'{self.arg(before)}"$(cat {file})"{self.arg(after) if after else ""}'
 
     @property
     def deadline_s(self) -> float:
-        return self.evidence.target.timeout_s if self.evidence.target else 10.0
+        return self.target.timeout_s if self.target else 10.0
 
     def curl(self, options: str) -> str:
-        """Return a curl command that asks what the check asks, with these options."""
-        method = self.evidence.target.method if self.evidence.target else "GET"
-        how = {"GET": "", "HEAD": " -I"}.get(method, f" -X {method}")
-        return f"curl -sS -m {self.deadline_s:g}{how} {options} {self.url_word}"
+        """Return a curl command that asks what the check asks, with these options; only where there is a URL."""
+        method = self.target.method if self.target else "GET"
+        how = {"GET": "", "HEAD": " -I"}.get(method, f" -X {self.arg(method)}")
+        trust = f" --cacert {self.arg(self.detail('ca_file'))}" if self.detail("ca_file") else ""
+        trust += " -k" if self.detail("insecure") else ""
+        return f"curl -sS -m {self.deadline_s:g}{trust}{how} {options} {self.url_word}"
 
     @property
     def times(self) -> str:
@@ -177,9 +242,8 @@ class Case:
     @property
     def journal(self) -> Step:
         since = at(self.onset_at - timedelta(minutes=5))
-        where = "on this machine" if self.is_local else f"on {self.code(self.host)}"
         return Step(
-            f"Read what the system logged {where} from 5 minutes before the trouble:",
+            f"Read what the system logged on {self.machine} from 5 minutes before the trouble:",
             f"journalctl --since '{since}' -p warning --no-pager | tail -50",
         )
 

@@ -16,18 +16,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+from monitor import contrast
 from monitor.alerts import Alert, AlertEvent, What
 from monitor.config import CheckBase
+from monitor.contrast import Sighting
 from monitor.diagnosis.facts import as_text
-from monitor.diagnosis.neighbours import Around, Neighbour, address_of, neighbours_of
-from monitor.diagnosis.target import Target, target_of
+from monitor.diagnosis.latency import NOT_MEASURED, Latency, latency_of
+from monitor.diagnosis.neighbours import (
+    Around,
+    Neighbour,
+    Relative,
+    address_of,
+    members_in,
+    neighbours_of,
+    parents_of,
+)
+from monitor.diagnosis.target import Target, endpoint, target_of
 from monitor.model import Flag, Kind, Result, Status
 from monitor.state import CheckState
 from monitor.units import seconds_between
 
-SLOW_RATIO = 2.0
-_SLOW_LEAST_MS = 20.0
-_JUST_BEFORE = 3
 _SHOWN_CHANGES = 6
 _SHOWN_NEIGHBOURS = 6
 _SHOWN_INCIDENTS = 3
@@ -40,23 +48,6 @@ class Change:
     at: datetime
     before: Status
     after: Status
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Milliseconds: of the latest verdict, of the good ones just before the trouble, and the usual (median)."""
-
-    now_ms: float | None = None
-    just_before_ms: float | None = None
-    usual_ms: float | None = None
-
-    @property
-    def rose_before(self) -> bool:
-        """True when the last good answers were already much slower than usual."""
-        if self.just_before_ms is None or self.usual_ms is None:
-            return False
-        more_ms = self.just_before_ms - self.usual_ms
-        return more_ms >= _SLOW_LEAST_MS and self.just_before_ms >= SLOW_RATIO * self.usual_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +78,8 @@ class Evidence:
     """Bounded facts about one check.
 
     `first_bad` is the first verdict within the lookback of the present trouble, or of the latest one when it is
-    over; `onset_at` is when that trouble began, which may be before the lookback.
+    over; `onset_at` is when that trouble began, which may be before the lookback. `differences` are between the last
+    good verdict and the first bad one, `held_back` is why no alert opens for it.
     """
 
     subject: str
@@ -106,10 +98,14 @@ class Evidence:
     first_bad: Result | None = None
     last_bad: Result | None = None
     last_good: Result | None = None
+    differences: tuple[contrast.Change, ...] = ()
+    parents: tuple[Relative, ...] = ()
+    members: tuple[Relative, ...] = ()
+    held_back: str = ""
     changes: tuple[Change, ...] = ()
     changes_count: int = 0
     unwatched_before_s: float | None = None
-    latency: Latency = Latency()
+    latency: Latency = NOT_MEASURED
     neighbours: tuple[Neighbour, ...] = ()
     neighbours_count: int = 0
     incidents: tuple[Incident, ...] = ()
@@ -134,6 +130,11 @@ class Evidence:
             return self.last_bad.outcome.kind if self.last_bad else None
         return self.kind
 
+    @property
+    def parents_down(self) -> tuple[Relative, ...]:
+        """Checks that this one depends on and that fail, the nearest first."""
+        return tuple(parent for parent in self.parents if parent.status is Status.FAIL)
+
     def as_text(self, redact: Callable[[str], str]) -> str:
         """Return the facts as lines `E1: …`, at most about 6 kB; texts of the target quoted, cut and redacted."""
         return as_text(self, redact)
@@ -155,18 +156,19 @@ def gather(
     """Return what the records say of `subject`; with nothing recorded, an Evidence without verdicts.
 
     `results` are verdicts of the subject, oldest first; `neighbours` verdicts that are not OK of other checks in
-    the same time. By name, `checks` tell which neighbours share the subject's group or host, and `states` since
-    when they are not OK; without them the address that both answered from, and the verdicts given, have to do.
+    the same time. By name, `checks` tell what the subject depends on and which neighbours share its group or host, and
+    `states` how they are and since when; without them the address that both answered from, and the verdicts given,
+    have to do.
     """
     seen = [r for r in results if r.name == subject and 0 <= seconds_between(r.at, now) <= lookback_s]
     first, last = _latest_trouble(seen)
     first_bad, last_bad = (seen[first], seen[last]) if seen and last >= 0 else (None, None)
     known = _present(state, seen)
-    target = target_of(check) if check else None
+    target = target_of(check) if check else endpoint(subject)
     changes = _changes(seen)
     onset_at = _onset(known, first_bad)
     around = Around(onset_at, target, address_of(first_bad), checks or {}, states or {})
-    near = neighbours_of(subject, around, neighbours)
+    near = neighbours_of(subject, check, around, neighbours)
     past = sorted((a for a in alerts if a.resource == subject and a.resolved_at), key=_opened_at, reverse=True)
     return Evidence(
         subject=subject,
@@ -185,10 +187,14 @@ def gather(
         first_bad=first_bad,
         last_bad=last_bad,
         last_good=_last_good(seen, first),
+        differences=_differences(state, _last_good(seen, first), first_bad),
+        parents=parents_of(check, around),
+        members=members_in(check, around),
+        held_back=state.note if state else "",
         changes=tuple(changes[-_SHOWN_CHANGES:]),
         changes_count=len(changes),
         unwatched_before_s=_unwatched_before(seen, first, check),
-        latency=_latency(seen, first),
+        latency=latency_of(seen, first),
         neighbours=tuple(near[:_SHOWN_NEIGHBOURS]),
         neighbours_count=len(near),
         incidents=tuple(_incident(alert) for alert in past[:_SHOWN_INCIDENTS]),
@@ -242,6 +248,17 @@ def _last_good(seen: Sequence[Result], first: int) -> Result | None:
     return seen[first - 1] if first > 0 else None
 
 
+def _differences(
+    state: CheckState | None, good: Result | None, first_bad: Result | None
+) -> tuple[contrast.Change, ...]:
+    """Return what is not what it was; the state remembers a good verdict from before the lookback."""
+    if state is not None and state.trouble.first_bad is not None and state.trouble.last_good is not None:
+        return state.changes
+    if good is None or first_bad is None:
+        return ()
+    return contrast.changes(Sighting.of(good), Sighting.of(first_bad))
+
+
 def _changes(seen: Sequence[Result]) -> list[Change]:
     return [Change(b.at, a.status, b.status) for a, b in pairwise(seen) if a.status is not b.status]
 
@@ -251,23 +268,9 @@ def _unwatched_before(seen: Sequence[Result], first: int, check: CheckBase | Non
     gaps = [seconds_between(a.at, b.at) for a, b in pairwise(seen)]
     if first < 1 or not gaps:
         return None
-    usual_s = check.every if check else statistics.median(gaps)
+    usual_s = check.interval_s if check else statistics.median(gaps)
     # Retries and a busy pool stretch one gap to about twice the interval; a pause is more than that.
     return gaps[first - 1] if gaps[first - 1] > 3 * usual_s else None
-
-
-def _latency(seen: Sequence[Result], first: int) -> Latency:
-    good = [r.outcome.latency_ms for r in (seen[:first] if first >= 0 else seen) if r.status is Status.OK]
-    if not good:
-        good = [r.outcome.latency_ms for r in seen if r.status is Status.OK]
-    figures = [ms for ms in good if ms is not None]
-    before = figures[-_JUST_BEFORE:] if first > 0 and len(figures) >= 2 * _JUST_BEFORE else []
-    usual = figures[:-_JUST_BEFORE] if before else figures
-    return Latency(
-        now_ms=seen[-1].outcome.latency_ms if seen else None,
-        just_before_ms=statistics.median(before) if before else None,
-        usual_ms=statistics.median(usual) if usual else None,
-    )
 
 
 def _opened_at(alert: Alert) -> datetime:

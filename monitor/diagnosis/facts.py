@@ -2,32 +2,33 @@
 
     E1: The check "db-health" (http) asks GET "http://10.0.0.5/db/health" every 30 s, …
     E2: It is FAIL (content) since 2026-11-21 14:03:07 UTC, …
+    E3: It depends on "db": FAIL (connect) since …
 
-Owns how texts of a target are shown: on one line, cut, redacted, in straight double quotes that they cannot
-close. Each kind of fact has a `Key`, by which `rules` cites the number that it got.
+Each kind of fact has a `Key`, by which `rules` cites the number that it got. Texts of a target stand quoted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from monitor.contrast import Change
+from monitor.diagnosis.quote import Quote, Redact, at, verdict
+from monitor.diagnosis.sighting import sighting, time_of
 from monitor.diagnosis.target import shown_url
-from monitor.model import Json, Kind, Result, Status
-from monitor.units import format_duration, format_ms, plain, seconds_between
+from monitor.model import Status
+from monitor.units import format_duration, format_ms, seconds_between
 
 if TYPE_CHECKING:
     from monitor.diagnosis.evidence import Evidence, Incident
-    from monitor.diagnosis.neighbours import Neighbour
+    from monitor.diagnosis.neighbours import Neighbour, Relative
 
 LONGEST_BYTES = 6000
-_SHOWN_FINDINGS = 3
-_CUT = "…"
-
-Redact = Callable[[str], str]
+_SHOWN_RELATIVES = 6
+_SHOWN_CLAUSES = 12
 
 
 class Key(StrEnum):
@@ -35,10 +36,13 @@ class Key(StrEnum):
 
     TARGET = "target"
     STATUS = "status"
+    PARENTS = "parents"
+    MEMBERS = "members"
     COUNTS = "counts"
     FIRST_BAD = "first bad"
     LAST_BAD = "last bad"
     LAST_GOOD = "last good"
+    DIFFERENCES = "differences"
     CHANGES = "changes"
     GAP = "gap"
     LATENCY = "latency"
@@ -77,34 +81,6 @@ def facts_of(evidence: Evidence, redact: Redact) -> tuple[Fact, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Shows texts that are not ours."""
-
-    redact: Redact
-
-    def __call__(self, text: object, limit: int = 60) -> str:
-        """Return the text in double quotes, in at most about `limit` bytes."""
-        return '"' + self.bare(text, limit).replace('"', "'") + '"'
-
-    def bare(self, text: object, limit: int = 60) -> str:
-        """Return the text on one line, redacted and cut, for a place that cannot be closed from within."""
-        # Redact before cutting: half a secret is not recognised.
-        one_line = plain(self.redact(str(text)), limit)
-        raw = one_line.encode()
-        return one_line if len(raw) <= limit else raw[: limit - 3].decode(errors="ignore") + _CUT
-
-
-def at(time: datetime) -> str:
-    """Return `2026-11-21 14:03:07 UTC`."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def verdict(status: Status | None, kind: Kind | None) -> str:
-    """Return `FAIL (content)`."""
-    return f"{status or 'unknown'}" + (f" ({kind})" if kind else "")
-
-
 def _ago(evidence: Evidence, time: datetime) -> str:
     return f"{format_duration(max(seconds_between(time, evidence.now), 0.0))} ago"
 
@@ -113,13 +89,21 @@ def _target(evidence: Evidence, quote: Quote) -> str:
     target, name = evidence.target, quote(evidence.subject, 120)
     if target is None:
         return f"The check {name} is not in the configuration."
-    does = f"asks {target.method} {quote(target.url, 240)}" if target.url else f"measures {target.metric or 'a target'}"
-    does += f" of {quote(target.path)}" if target.path else ""
-    schedule = f"every {format_duration(target.every_s)}, deadline {format_duration(target.timeout_s)}"
-    wants = f"; expected: {', '.join(target.expected)}" if target.expected else ""
+    if not target.is_configured:
+        return (
+            f"{name} is no check of the configuration: it was asked by hand, {target.does} {quote(target.what, 240)}."
+        )
+    does = f"{target.does} {quote(target.what or 'a target', 240)}"
+    schedule = f"{target.schedule}, deadline {format_duration(target.timeout_s)}"
+    clauses = ", ".join(_clause(text, quote) for text in target.expected[:_SHOWN_CLAUSES])
+    wants = f"; expected: {clauses}" if clauses else ""
     flags = f"; flags: {', '.join(sorted(evidence.flags))}" if evidence.flags else ""
     group = f"group {quote(target.group)}, severity {target.severity}"
     return f"The check {name} ({target.type}) {does} {schedule}; {group}{wants}{flags}."
+
+
+def _clause(text: str, quote: Quote) -> str:
+    return quote.bare(text, 120).replace('"', "'")
 
 
 def _status(evidence: Evidence, quote: Quote) -> str:
@@ -129,6 +113,32 @@ def _status(evidence: Evidence, quote: Quote) -> str:
     says = f": {quote(evidence.message, 300)}" if evidence.message else ""
     verdicts = f"{evidence.streak} verdict{'s' if evidence.streak != 1 else ''} in a row"
     return f"It is {verdict(evidence.status, evidence.kind)} since {since}, {verdicts}{says}."
+
+
+def _parents(evidence: Evidence, quote: Quote) -> str:
+    return f"It depends on {_relatives(evidence.parents, quote)}." if evidence.parents else ""
+
+
+def _members(evidence: Evidence, quote: Quote) -> str:
+    if not evidence.members:
+        return ""
+    bad = [member for member in evidence.members if member.status is not Status.OK]
+    shown = f"; not OK: {_relatives(bad, quote)}" if bad else ", all OK"
+    return f"It has {len(evidence.members)} members{shown}."
+
+
+def _relatives(relatives: Sequence[Relative], quote: Quote) -> str:
+    shown = "; ".join(_relative(relative, quote) for relative in relatives[:_SHOWN_RELATIVES])
+    more = len(relatives) - _SHOWN_RELATIVES
+    return shown + (f"; and {more} more" if more > 0 else "")
+
+
+def _relative(relative: Relative, quote: Quote) -> str:
+    name = f"{quote(relative.name, 60)}{f' ({relative.type})' if relative.type else ''}"
+    if relative.status is None or relative.since is None:
+        return f"{name}, not judged yet"
+    says = f", says {quote(relative.message, 100)}" if relative.is_bad and relative.message else ""
+    return f"{name}: {verdict(relative.status, relative.kind)} since {at(relative.since)}{says}"
 
 
 def _counts(evidence: Evidence, _quote: Quote) -> str:
@@ -145,16 +155,16 @@ def _first_bad(evidence: Evidence, quote: Quote) -> str:
     if bad is None:
         return ""
     which = "First bad verdict" if evidence.last_good else "No good verdict in that time; the earliest bad one"
-    return f"{which}, {at(bad.at)}: {_sighting(bad, quote)}."
+    return f"{which}, {at(bad.at)}: {sighting(bad, quote)}."
 
 
 def _last_bad(evidence: Evidence, quote: Quote) -> str:
     first, last = evidence.first_bad, evidence.last_bad
     if first is None or last is None or first is last:
         return ""
-    if _sighting(first, quote, brief=True) == _sighting(last, quote, brief=True):
-        return f"Latest bad verdict, {at(last.at)}: the same in kind and findings, {_time_of(last)}."
-    return f"Latest bad verdict, {at(last.at)}: {_sighting(last, quote, brief=True)}, {_time_of(last)}."
+    if sighting(first, quote, brief=True) == sighting(last, quote, brief=True):
+        return f"Latest bad verdict, {at(last.at)}: the same in kind and findings, {time_of(last)}."
+    return f"Latest bad verdict, {at(last.at)}: {sighting(last, quote, brief=True)}, {time_of(last)}."
 
 
 def _last_good(evidence: Evidence, quote: Quote) -> str:
@@ -162,47 +172,26 @@ def _last_good(evidence: Evidence, quote: Quote) -> str:
     if good is None:
         return ""
     which = "Last good verdict before it" if evidence.first_bad else "Latest verdict"
-    return f"{which}, {at(good.at)}: {_sighting(good, quote)}."
+    return f"{which}, {at(good.at)}: {sighting(good, quote)}."
 
 
-def _sighting(result: Result, quote: Quote, brief: bool = False) -> str:
-    seen = result.outcome
-    parts = [verdict(seen.status, seen.kind), f"code {seen.code}" if seen.code else ""]
-    parts += [
-        f"{quote(f.what, 80)} expected {quote(f.expected, 80)} got {quote(f.got, 120)}"
-        for f in seen.findings[:_SHOWN_FINDINGS]
-    ]
-    if brief:
-        return ", ".join(part for part in parts if part)
-    parts.insert(2, f"in {format_ms(seen.latency_ms)}" if seen.latency_ms is not None else "")
-    parts.append(f"says {quote(seen.message, 160)}" if seen.message and not seen.findings else "")
-    parts.append(f"phases {_phases(seen.phases_ms)}" if seen.phases_ms else "")
-    parts.append(f"{result.attempts} attempts" if result.attempts > 1 else "")
-    return ", ".join([*(part for part in parts if part), *_observed(seen.observed, quote)])
+def _differences(evidence: Evidence, quote: Quote) -> str:
+    if not evidence.differences:
+        return ""
+    shown = "; ".join(
+        f"{quote(one.what, 40)} from {quote(before, 80)} to {quote(after, 80)}"
+        for one in evidence.differences
+        for before, after in [shown_difference(one)]
+    )
+    return f"Changed since the last good verdict: {shown}."
 
 
-def _time_of(result: Result) -> str:
-    ms = result.outcome.latency_ms
-    return f"in {format_ms(ms)}" if ms is not None else "no latency measured"
-
-
-def _phases(phases_ms: Mapping[str, float]) -> str:
-    order = ("dns", "connect", "tls", "ttfb", "total")
-    return " ".join(f"{phase}={format_ms(phases_ms[phase])}" for phase in order if phase in phases_ms)
-
-
-_OBSERVED = {"address": 45, "final_url": 120, "body": 200, "job_id": 60, "job_state": 20, "percent": 10}
-_OBSERVED |= {"free_gib": 12, "available_gib": 12, "top": 180}
-
-
-def _observed(observed: Mapping[str, Json], quote: Quote) -> Iterator[str]:
-    """Only facts that probes are known to leave are shown: a target cannot name its own."""
-    for name, limit in _OBSERVED.items():
-        value = observed.get(name)
-        if value in (None, "", []):
-            continue
-        text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-        yield f"{name} {quote(shown_url(text) if name == 'final_url' else text, limit)}"
+def shown_difference(one: Change) -> tuple[str, str]:
+    """Return what it was and what it is, URLs without what may be secret in them."""
+    if one.what != "final_url":
+        return one.before, one.after
+    before, after = (shown_url(text) if "://" in text else text for text in (one.before, one.after))
+    return before, after
 
 
 def _changes(evidence: Evidence, _quote: Quote) -> str:
@@ -236,7 +225,8 @@ def _neighbours(evidence: Evidence, quote: Quote) -> str:
 def _neighbour(one: Neighbour, quote: Quote) -> str:
     when = "began within 2 m of this" if one.together else "began at another time"
     shares = [word for word, holds in (("same host", one.same_host), ("same group", one.same_group)) if holds]
-    facts = [verdict(one.status, one.kind), f"seen since {at(one.first_at)}", when, *shares]
+    ties = [one.tie.value] if one.tie else []
+    facts = [verdict(one.status, one.kind), f"seen since {at(one.first_at)}", when, *shares, *ties]
     return f"{quote(one.name, 40)} {', '.join(facts)}"
 
 
@@ -257,7 +247,7 @@ def _incident(incident: Incident, quote: Quote) -> str:
 def _alert(evidence: Evidence, quote: Quote) -> str:
     alert = evidence.open_alert
     if alert is None:
-        return ""
+        return f"No alert is open for it: {quote(evidence.held_back, 120)}." if evidence.held_back else ""
     holder = f"{quote(alert.holder, 60)} has it" if alert.holder else "nobody has acknowledged it"
     told = f"told: {', '.join(quote(channel, 30) for channel in alert.told[:4])}" if alert.told else "nobody was told"
     notes = "".join(f"; note {quote(note, 120)}" for note in alert.notes)
@@ -268,10 +258,13 @@ def _alert(evidence: Evidence, quote: Quote) -> str:
 _WRITERS: dict[Key, Callable[[Evidence, Quote], str]] = {
     Key.TARGET: _target,
     Key.STATUS: _status,
+    Key.PARENTS: _parents,
+    Key.MEMBERS: _members,
     Key.COUNTS: _counts,
     Key.FIRST_BAD: _first_bad,
     Key.LAST_BAD: _last_bad,
     Key.LAST_GOOD: _last_good,
+    Key.DIFFERENCES: _differences,
     Key.CHANGES: _changes,
     Key.GAP: _gap,
     Key.LATENCY: _latency,

@@ -1,18 +1,29 @@
-"""Other checks that are not OK, and what they share with the one that is explained. Pure."""
+"""Other checks that are not OK, and what they have to do with the one that is explained. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
-from monitor.config import CheckBase
+from monitor.config import CheckBase, GroupCheck, ancestors_of, members_of
 from monitor.diagnosis.target import Target, target_of
 from monitor.model import Kind, Result, Status
 from monitor.state import CheckState
 from monitor.units import seconds_between
 
 SAME_TIME_S = 120.0
+
+
+class Tie(StrEnum):
+    """What the configuration says of two checks."""
+
+    NONE = ""
+    PARENT = "this check depends on it"
+    CHILD = "it depends on this check"
+    MEMBER = "a member of this group"
+    GROUP = "a group with this check in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,26 @@ class Neighbour:
     together: bool
     same_host: bool
     same_group: bool
+    tie: Tie = Tie.NONE
+    type: str = ""
+    reaches_out: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A check that this one is judged by or cannot do without, whatever it is like now. `status` None: not known."""
+
+    name: str
+    type: str
+    status: Status | None
+    kind: Kind | None = None
+    message: str = ""
+    since: datetime | None = None
+    every_s: float = 0.0
+
+    @property
+    def is_bad(self) -> bool:
+        return self.status is not None and self.status is not Status.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +70,68 @@ class Around:
     states: Mapping[str, CheckState]
 
 
-def neighbours_of(subject: str, around: Around, verdicts: Iterable[Result]) -> list[Neighbour]:
+def parents_of(check: CheckBase | None, around: Around) -> tuple[Relative, ...]:
+    """Return every check that this one depends on, directly or through others: those that are not OK, the nearest."""
+    if check is None:
+        return ()
+    known = {**around.checks, check.name: check}
+    return _bad_first(_relative(name, around) for name in ancestors_of(check.name, known))
+
+
+def members_in(check: CheckBase | None, around: Around) -> tuple[Relative, ...]:
+    """Return the members of a group that are enabled, the worst first; of any other check none."""
+    if not isinstance(check, GroupCheck):
+        return ()
+    names = members_of(check, around.checks.values())
+    enabled = [name for name in names if name not in around.checks or around.checks[name].enabled]
+    return _bad_first(_relative(name, around) for name in enabled)
+
+
+def _bad_first(found: Iterable[Relative]) -> tuple[Relative, ...]:
+    return tuple(sorted(found, key=lambda r: r.status.badness if r.status else len(Status)))
+
+
+def _relative(name: str, around: Around) -> Relative:
+    check, state = around.checks.get(name), around.states.get(name)
+    kind, every_s = (check.type, check.interval_s) if check else ("", 0.0)
+    if state is None or not state.streak:
+        return Relative(name, kind, None, every_s=every_s)
+    return Relative(name, kind, state.status, state.kind, state.message, state.since, every_s)
+
+
+def neighbours_of(subject: str, check: CheckBase | None, around: Around, verdicts: Iterable[Result]) -> list[Neighbour]:
     """Return other checks that are not OK, those that may share the cause first."""
     by_name: dict[str, list[Result]] = {}
     for result in verdicts:
         if result.name != subject and result.status is not Status.OK:
             by_name.setdefault(result.name, []).append(result)
-    found = [_neighbour(group, around) for group in by_name.values()]
-    return sorted(found, key=lambda n: (not n.together, not n.same_host, not n.same_group, n.first_at, n.name))
+    ties = _ties(subject, check, by_name, around.checks)
+    found = [_neighbour(group, around, ties[name]) for name, group in by_name.items()]
+    return sorted(
+        found, key=lambda n: (not n.together, not n.tie, not n.same_host, not n.same_group, n.first_at, n.name)
+    )
 
 
-def _neighbour(verdicts: Sequence[Result], around: Around) -> Neighbour:
+def _ties(
+    subject: str, check: CheckBase | None, names: Iterable[str], checks: Mapping[str, CheckBase]
+) -> dict[str, Tie]:
+    known = {**checks, subject: check} if check else dict(checks)
+    parents = ancestors_of(subject, known) if check else ()
+    members = members_of(check, checks.values()) if isinstance(check, GroupCheck) else ()
+
+    def tie(name: str) -> Tie:
+        other = checks.get(name)
+        if name in members or name in parents:
+            return Tie.MEMBER if name in members else Tie.PARENT
+        if other is not None and subject in known and subject in ancestors_of(name, known):
+            return Tie.CHILD
+        is_in = isinstance(other, GroupCheck) and subject in members_of(other, known.values())
+        return Tie.GROUP if is_in else Tie.NONE
+
+    return {name: tie(name) for name in names}
+
+
+def _neighbour(verdicts: Sequence[Result], around: Around, tie: Tie) -> Neighbour:
     first, latest = min(verdicts, key=_at), max(verdicts, key=_at)
     other, state, target = around.checks.get(first.name), around.states.get(first.name), around.target
     there = target_of(other) if other else None
@@ -63,11 +145,18 @@ def _neighbour(verdicts: Sequence[Result], around: Around) -> Neighbour:
         together=around.onset_at is not None and abs(seconds_between(around.onset_at, first_at)) <= SAME_TIME_S,
         same_host=_same_host(target, there) or bool(around.address and around.address == address_of(first)),
         same_group=bool(target and there and target.group == there.group),
+        tie=tie,
+        type=other.type if other else "",
+        reaches_out=there.reaches_out if there else True,
     )
 
 
 def _same_host(one: Target | None, other: Target | None) -> bool:
-    return bool(one and other and one.host and one.host == other.host)
+    if one is None or other is None:
+        return False
+    # A program that runs here may look anywhere.
+    are_here = all(target.is_here and target.type != "command" for target in (one, other))
+    return bool(one.host and one.host == other.host) or are_here
 
 
 def address_of(result: Result | None) -> str:

@@ -1,4 +1,4 @@
-"""What the course of a trouble says, whatever its kind: others failing with it, flapping, a pause before it.
+"""What the course of a trouble says, whatever its kind: a parent that is down, others failing with it, flapping.
 
 Each pattern is a small function `Case -> Pattern | None`; `PATTERNS` is the order in which they are said, and the
 first that names a cause wins over the kind's own. Pure; called by `rules` only.
@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from monitor.diagnosis.byhand import again_and_again
 from monitor.diagnosis.case import Case, Step
-from monitor.diagnosis.facts import Key, at
-from monitor.diagnosis.neighbours import Neighbour
-from monitor.model import Flag, Kind
-from monitor.units import format_duration, format_ms
+from monitor.diagnosis.commands import explained
+from monitor.diagnosis.facts import Key, shown_difference
+from monitor.diagnosis.neighbours import SAME_TIME_S, Neighbour, Relative, Tie
+from monitor.diagnosis.quote import at, verdict
+from monitor.model import Flag, Kind, Status
+from monitor.units import format_duration, format_ms, seconds_between
 
 FLAPS = 4
 _NETWORK = frozenset({Kind.DNS, Kind.CONNECT, Kind.TIMEOUT, Kind.VANTAGE})
@@ -22,9 +25,13 @@ _OURS = frozenset({Kind.INTERNAL, Kind.VANTAGE, Kind.UNCONFIGURED})
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What it adds to the answer; an empty text adds nothing. `cause` takes the place of the kind's."""
+    """What it adds to the answer; an empty text adds nothing. `cause` takes the place of the kind's.
+
+    `ahead` is said before anything else.
+    """
 
     because: str
+    ahead: str = ""
     happened: str = ""
     cause: str = ""
     adds: str = ""
@@ -39,12 +46,108 @@ def _names(case: Case, neighbours: Sequence[Neighbour]) -> str:
 
 
 def _together(case: Case) -> list[Neighbour]:
-    return [n for n in case.evidence.neighbours if n.together]
+    """Return those that began at the same time and are checks of their own, not bound to this one by the file."""
+    return [n for n in case.evidence.neighbours if n.together and n.tie is Tie.NONE and n.type != "group"]
+
+
+def _parent(case: Case) -> Pattern | None:
+    down = case.evidence.parents_down
+    if not down:
+        return _unsure_parent(case)
+    # The one that is furthest up explains the others.
+    top = down[-1]
+    are = f"{_relatives(case, down)}{case.cite(Key.PARENTS)}"
+    step = Step(
+        f"Look at {case.code(top.name)} first, and have it explained:",
+        explained(case, top.name),
+    )
+    if _began_later(case, down):
+        return Pattern(
+            f"What it depends on is down too, and went down later: {are}.",
+            ahead=f"What it depends on is down as well: {are}.",
+            adds="Both may have one cause; a parent that went down later does not explain this by itself.",
+            first=step,
+        )
+    return Pattern(
+        f"What it depends on is down: {are}.",
+        ahead=f"What it depends on is down, so look there first: {are}.",
+        cause=f"The failure of {case.code(top.name)}: without it this check cannot be well.",
+        first=step,
+        confirm=f"When {case.code(top.name)} is OK again, this check is looked at anew; if it still fails then, it has "
+        "a cause of its own.",
+    )
+
+
+def _began_later(case: Case, down: Sequence[Relative]) -> bool:
+    """Return whether all of them went down later than a look at them, and its retries, may have lagged behind."""
+    return all(
+        one.since is not None and seconds_between(case.onset_at, one.since) > SAME_TIME_S + 2 * one.every_s
+        for one in down
+    )
+
+
+def _unsure_parent(case: Case) -> Pattern | None:
+    unsure = [parent for parent in case.evidence.parents if parent.status in (Status.UNKNOWN, Status.WARN)]
+    if not unsure:
+        return None
+    are = f"{_relatives(case, unsure)}{case.cite(Key.PARENTS)}"
+    return Pattern(
+        f"What it depends on is not well, or could not be judged: {are}.",
+        ahead=f"What it depends on is not down, and not OK either: {are}.",
+    )
+
+
+def _relatives(case: Case, relatives: Sequence[Relative]) -> str:
+    shown = [
+        f"{case.code(one.name, 60)} is {verdict(one.status, one.kind)}{f' since {at(one.since)}' if one.since else ''}"
+        for one in relatives[:4]
+    ]
+    more = len(relatives) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _children(case: Case) -> Pattern | None:
+    others = [n for n in case.evidence.neighbours if n.tie is Tie.CHILD and n.status is Status.FAIL]
+    if not others or case.evidence.parents_down:
+        return None
+    return Pattern(
+        f"Checks that depend on it fail too: {_names(case, others)}{case.cite(Key.NEIGHBOURS)}.",
+        adds="What depends on it fails with it, and most likely is over with it.",
+    )
+
+
+def _differences(case: Case) -> Pattern | None:
+    # The code of an answer stands among the findings.
+    found = [one for one in case.evidence.differences if one.what != "code"]
+    if not found or case.type == "group":
+        return None
+    shown = [
+        f"{case.code(one.what, 40)} {case.code(before, 60)} to {case.code(after, 60)}"
+        for one in found[:3]
+        for before, after in [shown_difference(one)]
+    ]
+    return Pattern(
+        f"Since the last good verdict this has changed: {', '.join(shown)}{case.cite(Key.DIFFERENCES)}.",
+        adds=_MEANING.get(next((one.what for one in found if one.what in _MEANING), ""), ""),
+    )
+
+
+# What it says when one of these is not what it was.
+_MEANING = {
+    "address": "As another address answers than before, think of a failover, a new machine or a changed record.",
+    "version": "As its version is another one than before, think of the upgrade first.",
+    "software": "As its software is another one than before, think of the upgrade first.",
+    "image": "As its image is another one than before, think of the deployment first.",
+    "cert_sha256": "As its certificate is another one than before, think of the renewal first.",
+    "role": "As its role is another one than before, think of a failover.",
+    "server": "As another name server answers than before, think of the one that no longer does.",
+}
 
 
 def _vantage(case: Case) -> Pattern | None:
-    others = [n for n in _together(case) if n.kind in _NETWORK and not n.same_host]
-    if case.evidence.trouble not in _NETWORK or len(others) < 2:
+    others = [n for n in _together(case) if n.kind in _NETWORK and n.reaches_out and not n.same_host]
+    reaches_out = case.target is None or case.target.reaches_out
+    if case.evidence.trouble not in _NETWORK or not reaches_out or len(others) < 2:
         return None
     return Pattern(
         f"Checks of other hosts failed in the network within 2 m of this one: {_names(case, others)}"
@@ -66,10 +169,14 @@ def _same_host(case: Case) -> Pattern | None:
     command = look if case.is_local else f"ssh {case.arg(case.host)} '{look}'"
     return Pattern(
         f"Checks of the same host failed within 2 m of this one: {_names(case, others)}{case.cite(Key.NEIGHBOURS)}.",
-        cause=f"One cause behind {case.code(case.host)}: the machine, process or proxy that these checks share.",
-        first=Step(f"Look at {case.code(case.host)} as a whole first:", command),
+        cause=f"One cause behind {_place(case)}: the machine, process or proxy that these checks share.",
+        first=Step(f"Look at {_place(case)} as a whole first:", command),
         confirm="If all of them turn OK together, it was one cause.",
     )
+
+
+def _place(case: Case) -> str:
+    return case.code(case.host) if case.target is None or case.target.host else "this machine"
 
 
 def _same_group(case: Case) -> Pattern | None:
@@ -87,8 +194,9 @@ def _same_group(case: Case) -> Pattern | None:
 
 
 def _exhausted(case: Case) -> Pattern | None:
-    full = [n for n in case.evidence.neighbours if n.kind is Kind.RESOURCE]
-    if not full or case.evidence.trouble is Kind.RESOURCE or not case.is_local:
+    full = [n for n in case.evidence.neighbours if n.kind is Kind.RESOURCE and n.type in ("host", "")]
+    is_itself = case.evidence.trouble is Kind.RESOURCE and case.type in ("host", "")
+    if not full or is_itself or not case.is_local:
         return None
     return Pattern(
         f"The machine that both run on is at its limit: {_names(case, full)}{case.cite(Key.NEIGHBOURS)}.",
@@ -120,20 +228,17 @@ def _flapping(case: Case) -> Pattern | None:
     if count < FLAPS and Flag.FLAPPING not in case.evidence.flags:
         return None
     span = format_duration(case.evidence.lookback_s)
-    sample = case.curl("-o /dev/null -w '%{http_code} %{time_total} %{remote_ip}\\n'")
-    has_url = bool(case.evidence.target and case.evidence.target.url)
+    asked = again_and_again(case)
+    several = asked is not None and case.has_url
     return Pattern(
         f"It changed {count} times in {span}{case.cite(Key.CHANGES)}.",
         happened=f"It flaps: {count} changes of status in {span}.",
         adds="As it comes and goes, think of load, a limit that is reached and freed, one bad instance of several "
-        "behind a balancer, or a process that keeps restarting.",
-        first=Step(
-            "Ask twenty times and see which answers are bad, and from which address:",
-            f"for i in $(seq 20); do {sample}; sleep 1; done",
-        )
-        if has_url
-        else None,
-        confirm="Bad answers from one address only mean one bad instance.",
+        "behind a balancer, or a process that keeps restarting."
+        if case.type != "heartbeat"
+        else "As it comes and goes, think of runs that now and then take longer than `grace` allows.",
+        first=asked,
+        confirm="Bad answers from one address only mean one bad instance." if several else "",
     )
 
 
@@ -181,10 +286,13 @@ def _seen_before(case: Case) -> Pattern | None:
 
 
 PATTERNS: tuple[Callable[[Case], Pattern | None], ...] = (
+    _parent,
     _vantage,
     _same_host,
     _same_group,
     _never_worked,
+    _differences,
+    _children,
     _exhausted,
     _slow_before,
     _after_pause,
@@ -193,6 +301,12 @@ PATTERNS: tuple[Callable[[Case], Pattern | None], ...] = (
 )
 
 
+# What others that fail at the same time say is said better by a parent that is down, or by a group's own members.
+_OF_OTHERS = frozenset({_vantage, _same_host, _same_group, _never_worked, _exhausted})
+
+
 def patterns_of(case: Case) -> list[Pattern]:
     """Return the patterns that hold, in the order of the table."""
-    return [pattern for look in PATTERNS if (pattern := look(case)) is not None]
+    found = [(look, pattern) for look in PATTERNS if (pattern := look(case)) is not None]
+    is_explained = case.type == "group" or any(look is _parent and pattern.cause for look, pattern in found)
+    return [pattern for look, pattern in found if not (is_explained and look in _OF_OTHERS)]

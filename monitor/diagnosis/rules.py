@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import indent
 
-from monitor.diagnosis.advice import ADVICE
+from monitor.diagnosis.advice import advice_on
+from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import Advice, Case, Step
 from monitor.diagnosis.evidence import Evidence
-from monitor.diagnosis.facts import Key, Quote, Redact, at, verdict
+from monitor.diagnosis.facts import Key
 from monitor.diagnosis.patterns import Pattern, patterns_of
+from monitor.diagnosis.quote import Quote, Redact, at, verdict
 from monitor.model import Flag, Status
 from monitor.units import format_duration, format_ms
 
@@ -43,7 +45,10 @@ def explain(evidence: Evidence, redact: Redact = _as_it_is, because: str = BY_RU
 
 def _no_data(case: Case) -> list[str]:
     span = format_duration(case.evidence.lookback_s)
-    missing = "" if case.evidence.target else " It is not in the configuration, or not under this name."
+    missing = (
+        "" if case.target and case.target.is_configured else " It is not in the configuration, or not under this name."
+    )
+    asked = by_hand(case)
     return [
         "### Nothing is known",
         f"There is no verdict of {case.name} in the last {span}, so there is nothing to explain{case.cite(Key.COUNTS)}."
@@ -56,14 +61,10 @@ def _no_data(case: Case) -> list[str]:
                     "See whether the check is there and enabled:",
                     f"grep -n -A 12 {case.arg('name: ' + case.evidence.subject)} checks.yaml",
                 ),
-                *([Step("Ask the target by hand:", case.curl("-i"))] if _has_url(case) else []),
+                *([asked] if asked else []),
             ]
         ),
     ]
-
-
-def _has_url(case: Case) -> bool:
-    return bool(case.evidence.target and case.evidence.target.url)
 
 
 def _all_well(case: Case) -> list[str]:
@@ -84,13 +85,15 @@ def _all_well(case: Case) -> list[str]:
 
 def _trouble(case: Case) -> list[str]:
     kind = case.evidence.trouble
-    advice = ADVICE[kind](case) if kind else _unknown(case)
+    advice = advice_on(case, kind) if kind else _unknown(case)
     patterns = patterns_of(case)
     confirms = [*(p.confirm for p in patterns), advice.confirm]
     steps = [*_before_acting(case), *(p.first for p in patterns if p.first), *advice.steps]
     return [
         "### What happened",
-        " ".join([*_happened(case), *(p.happened for p in patterns if p.happened)]),
+        " ".join(
+            [*(p.ahead for p in patterns if p.ahead), *_happened(case), *(p.happened for p in patterns if p.happened)]
+        ),
         "### Most likely cause",
         _cause(case, advice, patterns),
         "### Why we think so",
@@ -104,16 +107,17 @@ def _trouble(case: Case) -> list[str]:
 
 
 def _unknown(case: Case) -> Advice:
+    asked = by_hand(case)
     return Advice(
         "It is not OK, and no kind of failure was recorded.",
         (f"It says {case.message}{case.cite(Key.STATUS)}.",),
-        (Step("Run the same request by hand:", case.curl("-i")),) if _has_url(case) else (),
+        (asked,) if asked else (),
     )
 
 
 def _happened(case: Case) -> list[str]:
     seen = case.evidence
-    asks = f" It asks {case.code(case.url, 200)}." if _has_url(case) else ""
+    asks = f" It {case.target.does} {case.what}." if case.target else ""
     if seen.recovered and seen.last_bad and seen.since:
         was = verdict(seen.last_bad.status, seen.last_bad.outcome.kind)
         return [
@@ -167,7 +171,6 @@ def _step(step: Step) -> str:
 
 
 def _notes(case: Case) -> list[str]:
-    target = case.evidence.target
-    if target and target.hides_query:
-        return ["Values of the URL's query are left out here: fill them in, or take the URL from `checks.yaml`."]
-    return []
+    if case.target is None or not case.target.left_out:
+        return []
+    return [f"Left out here, as it may be secret: {', '.join(case.target.left_out)}. `checks.yaml` has it."]

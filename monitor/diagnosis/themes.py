@@ -62,9 +62,14 @@ _THEMES = (
 )
 
 
+_GUESSED = frozenset({"http", "job", "steps", "tcp", "grpc"})
+
+
 def theme_of(case: Case) -> Theme | None:
-    """Return the theme whose words stand in the check's name or path, or None."""
-    target = case.evidence.target
+    """Return the theme whose words stand in the check's name or path, or None; other kinds say what they look at."""
+    target = case.target
+    if target is not None and target.type not in _GUESSED:
+        return None
     path = target.url.partition("://")[2].partition("/")[2] if target else ""
     words = set(re.split(r"[^a-z]+", f"{case.evidence.subject} {path}".lower()))
     return next((theme for theme in _THEMES if theme.words & words), None)

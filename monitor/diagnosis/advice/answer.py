@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from monitor.diagnosis.advice.job import job_failed
+from monitor.diagnosis.advice.reach import steps_of
+from monitor.diagnosis.byhand import again_and_again, by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.facts import Key
 from monitor.diagnosis.themes import theme_of
 
 
 def content(case: Case) -> Advice:
-    if case.evidence.target and case.evidence.target.type == "job":
-        return job_failed(case)
+    if not case.has_url:
+        return _other_content(case)
     theme = theme_of(case)
     answered = f"code `{case.http_code}`{case.took}" if case.http_code else "an answer"
     return Advice(
@@ -26,14 +27,14 @@ def content(case: Case) -> Advice:
             case.journal,
             case.deployed,
         ),
-        _content_confirm(case),
+        content_confirm(case),
     )
 
 
 def _what_is_wrong(case: Case) -> str:
     if not case.findings:
         return f"{case.code(case.url)} answers, and not with what the check expects: {case.message}."
-    if case.findings[0].what == "body":
+    if case.findings[0].what == "body" and case.findings[0].expected.startswith("JSON"):
         return (
             f"{case.code(case.url)} answers with something else than the JSON that is expected: a page of a proxy, a "
             "log-in page or an error page has taken its place, or the answer was cut."
@@ -45,12 +46,23 @@ def _what_is_wrong(case: Case) -> str:
     return f"The answer of {case.code(case.url)} has changed: a deployment, or data that it should not have."
 
 
-def _content_confirm(case: Case) -> str:
+def _other_content(case: Case) -> Advice:
+    return Advice(
+        f"{case.what} answers, and not with what the check expects: it has changed, something else answers in its "
+        "place, or the expectation is wrong.",
+        case.because,
+        steps_of(by_hand(case), case.journal, case.deployed),
+        content_confirm(case),
+    )
+
+
+def content_confirm(case: Case) -> str:
+    """Return what asking by hand must show."""
     if not case.findings:
-        return "The same request by hand shows the same answer."
+        return "Asked by hand it answers the same."
     first = case.findings[0]
     return (
-        f"The request by hand shows {case.code(first.what)} as {case.code(first.got)} too; when the cause is mended it "
+        f"Asked by hand it shows {case.code(first.what)} as {case.code(first.got)} too; when the cause is mended it "
         f"meets {case.code(first.expected)} and the check turns OK within one interval."
     )
 
@@ -61,17 +73,18 @@ def slow(case: Case) -> Advice:
     theme = theme_of(case)
     took_ms = case.bad.outcome.latency_ms if case.bad else None
     times = f", {took_ms / latency.usual_ms:.1f} times the usual" if took_ms and latency.usual_ms else ""
+    subject = case.code(case.where) if case.target is None or case.target.host else case.what
     return Advice(
-        f"{case.code(case.where)} answers rightly and too slowly: {_SLOW_PHASE[phase]}"
+        f"{subject} answers rightly and too slowly: {_SLOW_PHASE[phase]}"
         + (theme.cause if theme and phase in ("ttfb", "") else ""),
         (
             f"The answer came{case.took}{times}, expected {case.code(limit)}{case.cite(*SEEN, Key.LATENCY)}.",
             *((f"Most of it is {case.code(phase)}{case.cite(*SEEN)}.",) if phase else ()),
         ),
-        (
-            Step("Measure it five times, phase by phase:", f"for i in 1 2 3 4 5; do {case.times}; done"),
+        steps_of(
+            _measured(case),
             *(theme.steps if theme else ()),
-            Step(f"On {case.code(case.host)}, see what it is busy with:", "uptime\ntop -b -n 1 | head -15\nvmstat 1 5"),
+            Step(f"On {case.machine}, see what it is busy with:", "uptime\ntop -b -n 1 | head -15\nvmstat 1 5"),
             case.journal,
         ),
         "Slow each time in the same phase confirms it; fast now means that it goes with load: compare with the chart "
@@ -79,10 +92,22 @@ def slow(case: Case) -> Advice:
     )
 
 
+def _measured(case: Case) -> Step | None:
+    if case.has_url and case.type != "websocket":
+        return Step("Measure it five times, phase by phase:", f"for i in 1 2 3 4 5; do {case.times}; done")
+    one = by_hand(case)
+    if one is None or "\n" in one.command or again_and_again(case) is None:
+        return one
+    return Step("Measure it five times:", f"time (for i in 1 2 3 4 5; do {one.command}; done)")
+
+
 _SLOW_PHASE = {
     "dns": "the name look-up takes the time, so it is the resolver of this machine.",
     "connect": "making the connection takes the time, so it is the network or a full accept queue.",
     "tls": "the TLS handshake takes the time, so its processor is busy or the chain is long.",
+    "login": "the login takes the time, so the server is busy or looks up who comes (reverse DNS, LDAP).",
+    "ping": "the answer to PING takes the time, so a slow command or the disk holds it up.",
+    "query": "the query takes the time, so it reads much, lacks an index, or waits for a lock.",
     "ttfb": "the wait for the first byte takes the time, so the application works or waits.",
     "": "the application works or waits.",
 }

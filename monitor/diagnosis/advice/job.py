@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.facts import Key
 
@@ -16,15 +17,16 @@ def job_failed(case: Case) -> Advice:
 
 
 def deadline(case: Case) -> Advice:
-    job_id = case.bad.outcome.observed.get("job_id") if case.bad else None
-    state = case.bad.outcome.observed.get("job_state") if case.bad else None
+    if case.type not in ("job", ""):
+        return _late(case)
+    job_id, state = case.observed("job_id"), case.observed("job_state")
     if not job_id:
         cause = "No run of the job is known: it was not started, or it does not write its id where it is looked for."
     elif state == "running":
         cause = f"Run {case.code(job_id)} still runs: it started late, is stuck, or has more to do than usual."
     else:
         cause = f"No run succeeded in time; the latest, {case.code(job_id)}, is {case.code(state)}."
-    wants = ", ".join(case.evidence.target.expected) if case.evidence.target else ""
+    wants = ", ".join(case.target.expected) if case.target else ""
     return Advice(
         cause,
         (f"Expected {case.code(wants or 'a run in time')}: {case.message}{case.cite(Key.TARGET, *SEEN)}.",),
@@ -34,8 +36,18 @@ def deadline(case: Case) -> Advice:
     )
 
 
+def _late(case: Case) -> Advice:
+    asked = by_hand(case)
+    return Advice(
+        f"What {case.what} should have done by now is not done: it was not started, is stuck, or takes longer.",
+        case.because,
+        (*((asked,) if asked else ()), case.journal),
+        "Done by hand in time, it was the start; as late by hand, it is what it does.",
+    )
+
+
 def job_steps(case: Case) -> tuple[Step, ...]:
-    file = case.evidence.target.job_id_file if case.evidence.target else ".last_job_id"
+    file = case.detail("job_id_file") or ".last_job_id"
     return (
         Step("See which run is the latest, and when it was started:", f"ls -l {case.arg(file)}\ncat {case.arg(file)}"),
         Step("Ask for its status:", case.curl("-i")),

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.themes import theme_of
 from monitor.units import format_duration, format_ms
+
+# What each kind of check speaks; the others speak HTTP.
+_SPEAKS = {
+    "smtp": "SMTP",
+    "ssh": "SSH",
+    "mqtt": "MQTT",
+    "grpc": "gRPC",
+    "redis": "Redis",
+    "dns": "DNS",
+    "tls": "TLS",
+    "tcp": "what the check expects",
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL or MariaDB",
+    "websocket": "WebSocket",
+}
+
+
+def steps_of(*steps: Step | None) -> tuple[Step, ...]:
+    """Return the steps that there are."""
+    return tuple(step for step in steps if step)
 
 
 def dns(case: Case) -> Advice:
@@ -27,14 +48,17 @@ def dns(case: Case) -> Advice:
 
 
 def connect(case: Case) -> Advice:
-    port = case.port
+    if case.detail("socket"):
+        return _no_socket(case)
+    port, flag = case.port, "u" if case.type in ("udp", "dns") else "t"
+    try_port = f"nc -vz{'u' if flag == 'u' else ''} -w 5 {case.arg(case.host)} {port}"
     return Advice(
-        f"Nothing accepts connections at {case.code(case.where)}: the process is down or listens elsewhere, or a "
-        "firewall refuses.",
+        f"Nothing accepts {'datagrams' if flag == 'u' else 'connections'} at {case.code(case.where)}: the process is "
+        "down or listens elsewhere, or a firewall refuses.",
         (f"The name was resolved, the connection was not made: {case.message}{case.cite(*SEEN)}.",),
         (
-            Step("Try the port from here:", f"nc -vz -w 5 {case.arg(case.host)} {port}"),
-            Step(f"On {case.code(case.host)}, see who listens there:", f"ss -ltnp 'sport = :{port}'"),
+            Step("Try the port from here:", try_port),
+            Step(f"On {case.machine}, see who listens there:", f"ss -l{flag}np 'sport = :{port}'"),
             Step("See what has failed or stopped there:", f"systemctl --failed\ndocker ps -a --filter publish={port}"),
             case.journal,
         ),
@@ -43,45 +67,50 @@ def connect(case: Case) -> Advice:
     )
 
 
-def tls(case: Case) -> Advice:
-    connect = f"openssl s_client -connect {case.arg(case.where)} -servername {case.arg(case.host)}"
+def _no_socket(case: Case) -> Advice:
+    socket = case.arg(case.where)
     return Advice(
-        f"The TLS handshake with {case.code(case.where)} fails: most often a certificate that has expired, is for "
-        "another name, or comes without its chain.",
-        (f"The port accepts connections; TLS then failed: {case.message}{case.cite(*SEEN)}.",),
+        f"Nothing accepts connections at the socket {case.code(case.where)}: the server is down, keeps its socket "
+        "elsewhere, or Greenwall may not use it.",
+        case.because,
         (
-            Step(
-                "See whose certificate it is, for which names and until when:",
-                f"{connect} < /dev/null 2> /dev/null | openssl x509 -noout -subject -issuer -dates -ext subjectAltName",
-            ),
-            Step("See the chain and the verdict on it:", f"{connect} -showcerts < /dev/null | grep -E 's:|i:|Verif'"),
-            Step("Rule out a wrong clock on this machine:", "date -u"),
-            Step("If certbot keeps it, see why it was not renewed:", "certbot certificates\ncertbot renew --dry-run"),
+            Step("See the socket and who may use it:", f"ls -ld {socket} $(dirname {socket})"),
+            Step("See which sockets are listened at:", "ss -lxp"),
+            Step("See what has failed or stopped:", "systemctl --failed"),
+            case.journal,
         ),
-        f"`notAfter` in the past means expired; no {case.code(case.host)} among the names means the wrong certificate; "
-        "`unable to get local issuer` means that the server does not send its intermediate certificate.",
+        "If the file is not there, start the server or correct the path; if it is there and listened at, it is the "
+        "permission of the user that Greenwall runs as.",
     )
 
 
 def timeout(case: Case) -> Advice:
     cause, fact = _where_it_hangs(case)
     theme = theme_of(case)
+    measure = Step("See in which phase the time goes:", case.times) if case.has_url else by_hand(case)
     return Advice(
         f"{cause}{theme.cause if theme and 'connect' in case.phases_ms else ''}",
         (f"No full answer within {format_duration(case.deadline_s)}: {fact}{case.cite(*SEEN)}.", *case.usual_fact),
-        (
-            Step("See in which phase the time goes:", case.times),
+        steps_of(
+            measure,
             *(theme.steps if theme else ()),
-            Step(
-                f"On {case.code(case.host)}, see whether the machine is busy and how many connections wait:",
-                f"uptime\nss -tn state established '( sport = :{case.port} )' | wc -l\nss -ltn 'sport = :{case.port}'",
-            ),
-            Step("If the network is in doubt, see where packets are lost:", f"mtr -rwc 20 {case.arg(case.host)}"),
+            *_busy(case),
+            Step("If the network is in doubt, see where packets are lost:", f"mtr -rwc 20 {case.arg(case.host)}")
+            if case.target is None or case.target.reaches_out
+            else None,
             case.journal,
         ),
         "A full accept queue (`Recv-Q` near `Send-Q` of the listener) or a first byte that comes late means that the "
         "application is stuck; no connection at all means the network, a firewall or a machine that is down.",
     )
+
+
+def _busy(case: Case) -> tuple[Step, ...]:
+    text, port = f"On {case.machine}, see whether the machine is busy", case.port
+    if not port:
+        return (Step(f"{text}:", "uptime\nvmstat 1 5"),)
+    waiting = f"ss -tn state established '( sport = :{port} )' | wc -l\nss -ltn 'sport = :{port}'"
+    return (Step(f"{text} and how many connections wait:", f"uptime\n{waiting}"),)
 
 
 def _where_it_hangs(case: Case) -> tuple[str, str]:
@@ -98,6 +127,29 @@ def _where_it_hangs(case: Case) -> tuple[str, str]:
 
 
 def protocol(case: Case) -> Advice:
+    if case.has_url and case.type != "websocket":
+        return _no_http(case)
+    speaks = _SPEAKS.get(case.detail("dialect") or case.type, "its protocol")
+    first = f"nc -w 5 {case.arg(case.host)} {case.port} < /dev/null | head -c 300 | od -c | head"
+    over_network = bool(case.target and case.target.host and case.port)
+    return Advice(
+        f"What listens at {case.code(case.where)} does not speak {speaks}: another service has the port, plain text "
+        "and TLS are mixed up, or something on the way breaks the connection off.",
+        (f"It connected, and the answer could not be read: {case.message}{case.cite(*SEEN)}.",),
+        steps_of(
+            by_hand(case),
+            Step("See the first bytes that the port sends by itself:", first) if over_network else None,
+            Step(f"On {case.machine}, see which program has the port:", f"ss -ltnp 'sport = :{case.port}'")
+            if over_network
+            else None,
+            case.journal,
+        ),
+        "If another program has the port, or the log tells of a crash at that time, that was it; if the check speaks "
+        "plain text to a port that wants TLS, or the other way round, correct its `tls`.",
+    )
+
+
+def _no_http(case: Case) -> Advice:
     return Advice(
         f"What listens at {case.code(case.where)} does not speak proper HTTP: another service has the port, http and "
         "https are mixed up, or a proxy breaks the answer off.",
@@ -108,7 +160,7 @@ def protocol(case: Case) -> Advice:
                 "See the first bytes that the port sends:",
                 f"printf 'HEAD / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 {case.arg(case.host)} {case.port} | head -c 300",
             ),
-            Step(f"On {case.code(case.host)}, see which program has the port:", f"ss -ltnp 'sport = :{case.port}'"),
+            Step(f"On {case.machine}, see which program has the port:", f"ss -ltnp 'sport = :{case.port}'"),
             case.journal,
         ),
         "If the first bytes are no `HTTP/1.`, the URL's port or scheme is wrong or another program took the port.",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from monitor.diagnosis.advice.reach import steps_of
+from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.themes import theme_of
-from monitor.units import format_duration
 
 
 def status(case: Case) -> Advice:
     code = case.http_code
+    if not code or not case.has_url:
+        return _other_refusal(case)
     if code in (401, 403, 407):
         return auth(case)
     if code in (404, 410):
@@ -18,6 +21,15 @@ def status(case: Case) -> Advice:
     if code >= 500:
         return _server_error(case)
     return _other_status(case)
+
+
+def _other_refusal(case: Case) -> Advice:
+    return Advice(
+        f"{case.what} answers that it is not as it should be, or refuses what it is asked for.",
+        case.because,
+        steps_of(by_hand(case), case.journal, case.deployed),
+        "Asked by hand it says the same; its own log of that time says why.",
+    )
 
 
 def _code_fact(case: Case) -> str:
@@ -44,12 +56,12 @@ def _gone(case: Case) -> Advice:
 
 
 def _root(case: Case) -> str:
-    return f"{case.evidence.target.scheme}://{case.where}/" if case.evidence.target else case.url
+    return f"{case.target.scheme.replace('ws', 'http')}://{case.where}/" if case.target else case.url
 
 
 def _too_many(case: Case) -> Advice:
-    target = case.evidence.target
-    every = f" (this check asks every {format_duration(target.every_s)})" if target else ""
+    target = case.target
+    every = f" (this check asks {target.schedule})" if target and target.every_s else ""
     return Advice(
         f"{case.code(case.host)} limits how often it may be asked, and the limit is used up{every}.",
         (_code_fact(case),),
@@ -113,6 +125,8 @@ def _other_status(case: Case) -> Advice:
 
 
 def auth(case: Case) -> Advice:
+    if not case.has_url:
+        return _other_login(case)
     refused = {403: "knows the caller and denies access", 407: "is a proxy that wants credentials"}
     does = refused.get(case.http_code, "does not accept the credentials")
     return Advice(
@@ -125,6 +139,21 @@ def auth(case: Case) -> Advice:
                 case.curl("-o /dev/null -w '%{http_code}\\n' -H \"Authorization: Bearer $TOKEN\""),
             ),
             Step("Put the new value into the environment or `.env`, and let Greenwall read it again."),
+        ),
+        "If a freshly made credential gets through by hand, the old one was the cause; if it does not, the right is "
+        "missing on the server's side.",
+    )
+
+
+def _other_login(case: Case) -> Advice:
+    return Advice(
+        f"{case.what} does not accept who the check says that it is: a password has expired or was changed, or the "
+        "right is missing.",
+        case.because,
+        steps_of(
+            by_hand(case),
+            Step("Put the new value into the environment or `.env`, and let Greenwall read it again."),
+            case.journal,
         ),
         "If a freshly made credential gets through by hand, the old one was the cause; if it does not, the right is "
         "missing on the server's side.",
