@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,14 +32,31 @@ _SHORT = {
     Kind.DEADLINE: "late",
     Kind.AUTH: "refused",
     Kind.UNCONFIGURED: "not set up",
-    Kind.VANTAGE: "no view",
+    Kind.VANTAGE: "not seen",
     Kind.INTERNAL: "our fault",
 }
+# Their latency says more than the same few words each time.
+_TOLD_BY_LATENCY = frozenset(
+    {"http", "tcp", "udp", "icmp", "websocket", "mqtt", "grpc", "redis", "ssh", "smtp", "service", "steps"}
+)
+# What they say of their failures is more than its kind tells.
+_TOLD_BY_MESSAGE = frozenset({"group", "command"})
+_IS_UP = frozenset({Status.OK, Status.WARN})
 
 
-def board(snapshot: Snapshot, now: datetime, uptime_30d: float | None = None) -> dict[str, Any]:
-    """Return the board's document; what it holds is described in the README (`/api/board`)."""
-    checks = [_tile(entry, snapshot.alert_of(entry.name), now) for entry in snapshot.checks.values()]
+def board(
+    snapshot: Snapshot,
+    now: datetime,
+    uptime_30d: float | None = None,
+    members: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
+    """Return the board's document; `members` are the names of the checks that each group is made of."""
+    members = members or {}
+    alerts = {alert.resource: alert for alert in reversed(snapshot.alerts) if alert.source == "check"}
+    checks = [
+        _tile(entry, alerts.get(entry.name), now, up_of(snapshot, members.get(entry.name, ()), now))
+        for entry in snapshot.checks.values()
+    ]
     counts = dict.fromkeys(("OK", "WARN", "FAIL", "UNKNOWN", "PAUSED", "MAINTENANCE"), 0)
     for tile in checks:
         counts[_counted_as(tile)] += 1
@@ -71,9 +89,19 @@ def is_stale(entry: CheckEntry, now: datetime) -> bool:
     return seconds_between(entry.state.checked_at, now) > entry.stale_after_s
 
 
-def _tile(entry: CheckEntry, alert: OpenAlert | None, now: datetime) -> dict[str, Any]:
+def up_of(snapshot: Snapshot, members: Sequence[str], now: datetime) -> tuple[int, int]:
+    """Return how many of a group's members are up (OK or WARN), and how many there are.
+
+    One that rests, or was not looked at in time, is not known to be up.
+    """
+    known = [snapshot.checks[name] for name in members if name in snapshot.checks]
+    up = [one for one in known if one.state.status in _IS_UP and Flag.PAUSED not in one.state.flags]
+    return sum(not is_stale(one, now) for one in up), len(known)
+
+
+def _tile(entry: CheckEntry, alert: OpenAlert | None, now: datetime, up: tuple[int, int]) -> dict[str, Any]:
     state = entry.state
-    return {
+    tile = {
         "name": entry.name,
         "group": entry.group,
         "status": state.status.value,
@@ -84,27 +112,42 @@ def _tile(entry: CheckEntry, alert: OpenAlert | None, now: datetime) -> dict[str
         "kind": state.kind.value if state.kind else None,
         "latency_ms": None if state.latency_ms is None else round(state.latency_ms, 1),
         "message": clip(state.message, 300),
-        "summary": summary(entry),
+        "held": clip(state.note, 120) or None,
+        "summary": summary(entry, up),
         "ticks": state.ticks if state.status is not Status.OK else "",
         "taken_by": alert.acknowledged_by or None if alert else None,
         "tags": list(entry.tags),
         "stale": is_stale(entry, now),
         "interval_s": entry.every_s,
     }
+    return tile | {"at": entry.at} if entry.at else tile
 
 
-def summary(entry: CheckEntry) -> str:
-    """Return the few words that fit on a small tile."""
+def summary(entry: CheckEntry, up: tuple[int, int] = (0, 0)) -> str:
+    """Return the few words that fit on a small tile; `up`: of a group, how many members are, and of how many."""
     state = entry.state
     if Flag.PAUSED in state.flags:
         return "paused"
     if state.checked_at is None:
         return "not checked yet"
+    if up[1]:
+        return f"{up[0]} of {up[1]} {'known up' if state.status is Status.UNKNOWN else 'up'}"
     if state.kind is not None:
-        return _SHORT.get(state.kind) or clip(state.message, 24)
-    if state.latency_ms is not None and entry.type == "http":
+        return _trouble(entry)
+    if state.latency_ms is not None and entry.type in _TOLD_BY_LATENCY:
         return format_ms(state.latency_ms)
     return clip(state.message, 24)
+
+
+def _trouble(entry: CheckEntry) -> str:
+    state = entry.state
+    if state.is_down and state.trouble.turn:
+        return "recovering"
+    # That it flaps is told by its flag.
+    if state.note and Flag.FLAPPING not in state.flags:
+        return clip(state.note, 24)
+    short = None if entry.type in _TOLD_BY_MESSAGE else _SHORT.get(state.kind) if state.kind else None
+    return short or clip(state.message, 24)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,18 @@ class Palette:
     grid: str
 
 
+# Not the colours of a status; they hold on light and on dark ground.
+_PHASES = {
+    "dns": ("name", "#8d9db0"),
+    "connect": ("connect", "#4f8fd0"),
+    "tls": ("TLS", "#8f79c9"),
+    "login": ("log in", "#b0739f"),
+    "ttfb": ("first byte", "#2f9fae"),
+    "query": ("query", "#2f9fae"),
+    "ping": ("ping", "#2f9fae"),
+}
+_REST = ("rest", "#66788a")
+_OTHER_COLOURS = ("#c08552", "#7f8f3f", "#a0617a")
 DARK = Palette(
     {"OK": "#37c98b", "WARN": "#f2b53a", "FAIL": "#ff5a5f", "UNKNOWN": "#5c6b78", NOT_WATCHED: "#1f262d"},
     line="#9fb3c4",
@@ -105,6 +117,61 @@ def status_strip(results: pd.DataFrame, timezone: str, palette: Palette) -> Any:
         )
     )
     return _dressed(chart.properties(height=52), palette)
+
+
+def phase_parts(phases_ms: Mapping[str, float]) -> dict[str, float]:
+    """Return the phases of a probe in their order under the names for people, and the rest up to `total`.
+
+    Empty when there are not at least two: then the latency says it all.
+    """
+    known = [phase for phase in _PHASES if phase in phases_ms]
+    others = [phase for phase in phases_ms if phase not in _PHASES and phase != "total"]
+    if len(known) + len(others) < 2:
+        return {}
+    parts = {_PHASES[phase][0]: phases_ms[phase] for phase in known} | {phase: phases_ms[phase] for phase in others}
+    rest = phases_ms.get("total", 0.0) - sum(parts.values())
+    # What is left by rounding alone is nothing.
+    return parts | {_REST[0]: rest} if rest > 0.02 else parts
+
+
+def phases_chart(rows: Mapping[str, Mapping[str, float]], palette: Palette) -> Any:
+    """Return one bar a row, split by phase; `rows` are milliseconds by name and phase, as `phase_parts` gives them.
+
+    With several rows each bar begins where the one before it ended: steps follow on each other.
+    """
+    frame, order = _phase_frame(rows)
+    colours = dict([*_PHASES.values(), _REST])
+    own = [name for name in order if name not in colours]
+    colours |= {name: _OTHER_COLOURS[index % len(_OTHER_COLOURS)] for index, name in enumerate(own)}
+    axis = alt.Axis(labelLimit=160, ticks=False, domain=False) if len(rows) > 1 else None
+    legend = alt.Legend(orient="top", title=None, labelColor=palette.muted, symbolType="square", offset=4)
+    chart = (
+        alt.Chart(frame)
+        .mark_bar(height={"band": 0.7})
+        .encode(
+            x=alt.X("begin:Q", title=None, axis=alt.Axis(grid=False, tickCount=6, labelExpr="datum.label + ' ms'")),
+            x2="end:Q",
+            y=alt.Y("name:N", title=None, sort=list(rows), axis=axis),
+            color=alt.Color(
+                "phase:N", scale=alt.Scale(domain=order, range=[colours[n] for n in order]), legend=legend, sort=None
+            ),
+            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("phase:N"), alt.Tooltip("ms:Q", format=",.1f")],
+        )
+    )
+    return _dressed(chart.properties(height=alt.Step(28)), palette)
+
+
+def _phase_frame(rows: Mapping[str, Mapping[str, float]]) -> tuple[pd.DataFrame, list[str]]:
+    """Return name, phase, ms, begin, end of each part, and the phases in their order."""
+    lines, order, at = [], dict[str, None](), 0.0
+    for name, parts in rows.items():
+        for phase, ms in parts.items():
+            order[phase] = None
+            lines.append({"name": name, "phase": phase, "ms": ms, "begin": at, "end": at + ms})
+            at += ms
+    ranked = [name for name, _ in (*_PHASES.values(),) if name in order]
+    rest = [name for name in order if name not in ranked and name != _REST[0]]
+    return pd.DataFrame(lines), [*ranked, *rest, *(n for n in (_REST[0],) if n in order)]
 
 
 def bucket_shares(

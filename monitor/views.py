@@ -6,23 +6,36 @@ Nothing here changes anything. Files are parsed again only when they have change
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from monitor.alerts import Alert, AlertBook
-from monitor.config import CheckBase, ConfigError, LoadedConfig, Place, load_config
+from monitor.config import (
+    CheckBase,
+    ConfigError,
+    GroupCheck,
+    LoadedConfig,
+    Place,
+    Sources,
+    ancestors_of,
+    load_config,
+    members_of,
+)
 from monitor.diagnosis import Evidence, gather
+from monitor.diagnosis.target import shown_url
 from monitor.history.alertlog import read_events
 from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame
 from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.ledger import Tally, tally
 from monitor.model import Result, Status
-from monitor.units import seconds_between, utc_now
+from monitor.pings import FOLDER, Ping, file_name, parse
+from monitor.units import plain, seconds_between, utc_now
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +45,7 @@ HEARTBEAT_OLD_S = 10.0
 # Clocks of two machines differ by less than this.
 AHEAD_S = 5.0
 _UPTIME_KEPT_S = 300.0
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -47,6 +61,20 @@ class Now:
     @property
     def is_old(self) -> bool:
         return self.age_s is None or self.age_s > HEARTBEAT_OLD_S
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The checks that one has to do with, by name.
+
+    `parents` are those that it depends on, the nearest first; `children` those that depend on it directly; `members`
+    what it is made of, as a group; `groups` the groups that it is a member of.
+    """
+
+    parents: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class _Kept:
@@ -82,6 +110,7 @@ class Views:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._kept = _Kept()
+        self._sources: Sources | None = None
         self._heartbeat = (datetime.min.replace(tzinfo=UTC), 0.0)
 
     def now(self) -> Now:
@@ -108,20 +137,63 @@ class Views:
     def config(self) -> LoadedConfig | None:
         """Return the configuration as the file has it, or None while it is invalid (the snapshot's notice says why)."""
         path = self.place.config
-        stamps = (_stamp(path), _stamp(path.parent / ".env"))
 
         def read() -> LoadedConfig | None:
             try:
-                return load_config(path)
-            except ConfigError:
+                loaded = load_config(path)
+            except ConfigError as error:
+                self._sources = error.sources
                 return None
+            self._sources = loaded.sources
+            return loaded
 
-        return self._kept.get("config", stamps, read)
+        return self._kept.get("config", self._config_stamps(), read)
+
+    def _config_stamps(self) -> tuple[object, ...]:
+        patterns = self._sources.patterns if self._sources else ()
+        return (Sources.of(self.place.config).including(patterns).stamps,)
 
     def check(self, name: str) -> CheckBase | None:
         """Return the check as configured."""
         loaded = self.config()
         return loaded.checks.get(name) if loaded else None
+
+    def target(self, name: str) -> str:
+        """Return what the check looks at, without secrets; empty when that is not known."""
+        loaded, check = self.config(), self.check(name)
+        if loaded is None or check is None:
+            return ""
+        shown = _URL.sub(lambda url: shown_url(url[0]), check.target)
+        return plain(loaded.environment.redactor()(shown), 300)
+
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of the checks that each group is made of; nothing while the configuration is invalid."""
+
+        def read() -> Mapping[str, tuple[str, ...]]:
+            loaded = self.config()
+            return _members(loaded.checks) if loaded else {}
+
+        return self._kept.get("members", self._config_stamps(), read)
+
+    def relations(self, name: str) -> Relations:
+        """Return which checks this one has to do with; none while the configuration is invalid."""
+        loaded, members = self.config(), self.members()
+        if loaded is None or name not in loaded.checks:
+            return Relations()
+        return Relations(
+            parents=ancestors_of(name, loaded.checks),
+            children=tuple(one.name for one in loaded.checks.values() if name in one.depends_on),
+            members=members.get(name, ()),
+            groups=tuple(group for group, names in members.items() if name in names),
+        )
+
+    def pings(self, name: str, newest: int = 10) -> list[Ping]:
+        """Return the last pings of a heartbeat, the newest first."""
+        path = self.place.data / FOLDER / file_name(name)
+        try:
+            return parse(path.read_bytes())[: -newest - 1 : -1]
+        except FileNotFoundError:
+            return []
 
     def alerts(self) -> list[Alert]:
         """Return all alerts, the newest first."""
@@ -198,6 +270,13 @@ class Views:
         until = utc_now()
         frame = self.seconds(until - timedelta(seconds=lookback_s), until, lookback_s)
         return list(dict.fromkeys([*(snapshot.checks if snapshot else ()), *map(str, frame["name"].unique())]))
+
+
+def _members(checks: Mapping[str, CheckBase]) -> dict[str, tuple[str, ...]]:
+    groups = {
+        name: members_of(check, checks.values()) for name, check in checks.items() if isinstance(check, GroupCheck)
+    }
+    return {name: tuple(one for one in names if checks[one].enabled) for name, names in groups.items()}
 
 
 def tallies(frame: pd.DataFrame, period_s: float) -> dict[str, Tally]:

@@ -6,11 +6,11 @@ from monitor import commands
 from monitor.alerts import Alert, AlertStatus, What
 from monitor.history.snapshot import ChannelInfo, Snapshot
 from monitor.model import Severity
-from monitor.ui import frame, words
+from monitor.ui import frame, markup, sections, words
 from monitor.ui.shared import views
 from monitor.units import format_duration, seconds_between, utc_now
 
-PAST_SHOWN = 50
+PAST_SHOWN, HELD_SHOWN = 50, 100
 SIGNS = {What.SENT: "✓ sent", What.GAVE_UP: "✕ not delivered", None: "… on its way"}
 
 
@@ -37,6 +37,8 @@ def facts(alert: Alert, zone: str) -> list[str]:
         said.append("**nobody has it yet**")
     if alert.resolution:
         said.append(f"{words.md(alert.resolution)}")
+    if alert.owner:
+        said.append(f"owner {words.md(alert.owner)}")
     if alert.runbook:
         said.append(f"[runbook]({alert.runbook})")
     return said
@@ -135,6 +137,18 @@ def listed(alerts: list[Alert], zone: str, acting: bool, nothing: str) -> None:
         card(alert, zone, acting)
 
 
+def held_back(snapshot: Snapshot) -> None:
+    """Say which failures open no alert, and why."""
+    held = [entry for entry in snapshot.checks.values() if entry.state.is_down and entry.state.note]
+    if not held:
+        return
+    with st.expander(f"{len(held)} failing without an alert", icon=":material/notifications_paused:"):
+        rows = [(sections.link(entry), entry.state.note) for entry in held[:HELD_SHOWN]]
+        st.html(markup.table(("check", "why"), rows))
+        if len(held) > HELD_SHOWN:
+            st.caption(f"The first {HELD_SHOWN} of {len(held)}.")
+
+
 snapshot = frame.open_page("Alerts")
 zone, alerts = snapshot.checker.timezone, views().alerts()
 now_open = [alert for alert in alerts if alert.is_open]
@@ -143,6 +157,7 @@ open_tab, past_tab, send_tab = st.tabs([f"Open ({len(now_open)})", f"Past ({len(
 with open_tab:
     acting = frame.gate() if now_open else False
     listed(now_open, zone, acting, "No alert is open.")
+    held_back(snapshot)
 with past_tab:
     listed(past[:PAST_SHOWN], zone, False, "No alert has ended yet.")
     if len(past) > PAST_SHOWN:

@@ -1,17 +1,20 @@
 """Check: one check from near. What it is, how it is, what was expected and got, how it came to be so."""
 
-import orjson
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from monitor import charts, commands
+from monitor.config.kinds.heartbeat import HeartbeatCheck
 from monitor.history.snapshot import CheckEntry, Snapshot
 from monitor.model import Flag, Status
-from monitor.ui import cached, frame, words
+from monitor.ui import cached, frame, sections, words
+from monitor.ui.heading import heading
 from monitor.ui.shared import views
-from monitor.units import did_you_mean, format_ms
+from monitor.units import did_you_mean
+from monitor.views import Relations
 
-PHASES = ("dns", "connect", "tls", "ttfb", "total")
 HOURS = {"1 h": 1.0, "6 h": 6.0, "24 h": 24.0}
 
 
@@ -31,26 +34,6 @@ def choose(snapshot: Snapshot) -> CheckEntry:
     if name != asked:
         st.query_params["name"] = name
     return snapshot.checks[name]
-
-
-def head(entry: CheckEntry, snapshot: Snapshot) -> None:
-    state = entry.state
-    badges = [words.status_badge(state.status), words.severity_badge(entry.severity), words.flag_badges(state.flags)]
-    st.title(words.md(entry.name), anchor=False)
-    st.markdown(" ".join(badges))
-    st.text(state.message)
-    facts = [f"for {words.ago(state.since).removesuffix(' ago')}", f"{state.streak} verdicts in a row"]
-    facts += [f"checked {words.ago(state.checked_at)}"] if state.checked_at else []
-    facts += [f"every {entry.every_s:g} s", words.md(entry.group)]
-    alert = snapshot.alert_of(entry.name)
-    if alert:
-        facts.append(f"alert since {words.local(alert.opened_at, snapshot.checker.timezone)}")
-        facts.append(
-            f"taken by {words.md(alert.acknowledged_by)}" if alert.acknowledged_by else "**nobody has it yet**"
-        )
-    st.caption(" · ".join(facts))
-    if entry.runbook:
-        st.link_button("Runbook", entry.runbook, icon=":material/menu_book:")
 
 
 def act(entry: CheckEntry) -> None:
@@ -78,32 +61,42 @@ def act(entry: CheckEntry) -> None:
         st.rerun()
 
 
-def last_verdict(results: pd.DataFrame) -> None:
-    """Say what was expected and got, phases, attempts and evidence of the newest verdict."""
-    row = results.iloc[0]
-    observed = orjson.loads(row["observed"]) if isinstance(row["observed"], str) else {}
-    findings = observed.pop("findings", [])
+def draw_time(entry: CheckEntry, results: pd.DataFrame, zone: str) -> None:
+    """Draw the status over time, and the latency where there is one."""
+    if results.empty:
+        st.info("No verdict in this time: it was not watched.", icon=":material/visibility_off:")
+        return
+    colours = cached.palette()
+    st.altair_chart(charts.status_strip(results, zone, colours), width="stretch", key="strip")
+    if results["latency_ms"].notna().any():
+        st.altair_chart(charts.latency_chart(results, zone, entry.every_s, colours), width="stretch", key="latency")
+    st.caption(f"Times in {zone}. Grey could not be judged, empty was not watched.")
+
+
+def verdict(entry: CheckEntry, snapshot: Snapshot, last: dict[str, Any], related: Relations, zone: str) -> None:
+    """Draw all that is known of the newest verdict."""
+    observed = last.get("observed", {})
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.subheader("Expected and got", anchor=False)
-        if findings:
-            st.dataframe(pd.DataFrame(findings, columns=["what", "expected", "got"]), hide_index=True)
-        elif row["status"] == Status.OK.value:
-            st.caption("Everything was as expected.")
-        else:
-            st.caption("There was no answer to compare.")
-        attempts = int(row["attempts"])
-        st.caption(f"{attempts} probe{'s' if attempts > 1 else ''} led to this verdict.")
+        if last:
+            rows = observed.get("findings") or []
+            sections.findings(entry, rows, Status(last["status"]), last["kind"], int(last["attempts"]))
+        sections.changed(entry, zone)
+        sections.steps(views().check(entry.name), observed)
+        sections.members(entry, snapshot, related.members, observed)
+        if entry.type == "heartbeat":
+            check = views().check(entry.name)
+            sections.heartbeat(entry, check if isinstance(check, HeartbeatCheck) else None, observed, zone)
+        if entry.type != "steps":
+            sections.phases(last.get("phases_ms", {}))
     with right:
-        st.subheader("Evidence", anchor=False)
-        phases = dict(row["phases_ms"]) if row["phases_ms"] is not None else {}
-        shown = {phase: format_ms(phases[phase]) for phase in PHASES if phase in phases}
-        shown |= {key: str(value) for key, value in observed.items() if value}
-        if shown:
-            table = pd.DataFrame(shown.items(), columns=["", "seen"])
-            st.dataframe(table, hide_index=True, row_height=30)
-        else:
-            st.caption("This kind of check leaves none.")
+        told = sections.figures(entry, observed, zone)
+        sections.certificate(observed)
+        if last:
+            sections.seen(entry, observed, last["code"], zone, told)
+        sections.related(snapshot, "Depends on", related.parents)
+        sections.related(snapshot, "Needed by", related.children)
+        sections.related(snapshot, "Part of", related.groups)
 
 
 def transitions(entry: CheckEntry, hours: float, timezone: str) -> None:
@@ -119,6 +112,7 @@ def transitions(entry: CheckEntry, hours: float, timezone: str) -> None:
     st.dataframe(
         table[["at", "change", "kind", "message"]],
         hide_index=True,
+        placeholder="",
         column_config={"at": st.column_config.DatetimeColumn(f"at ({timezone})", format="YYYY-MM-DD HH:mm:ss")},
     )
 
@@ -131,17 +125,10 @@ left, right = st.columns([3, 1], gap="large")
 with right:
     entry = choose(snapshot)
 with left:
-    head(entry, snapshot)
+    heading(entry, snapshot)
     act(entry)
 span = st.segmented_control("Time", list(HOURS), default="1 h", required=True, label_visibility="collapsed")
-results = cached.results(entry.name, HOURS[span])
-if results.empty:
-    st.info("No verdict in this time: it was not watched.", icon=":material/visibility_off:")
-    st.stop()
-zone, colours = snapshot.checker.timezone, cached.palette()
-st.altair_chart(charts.status_strip(results, zone, colours), width="stretch", key="strip")
-if results["latency_ms"].notna().any():
-    st.altair_chart(charts.latency_chart(results, zone, entry.every_s, colours), width="stretch", key="latency")
-st.caption(f"Times in {zone}. Grey or empty: not watched.")
-last_verdict(results)
+zone, results = snapshot.checker.timezone, cached.results(entry.name, HOURS[span])
+draw_time(entry, results, zone)
+verdict(entry, snapshot, cached.newest(entry, results), views().relations(entry.name), zone)
 transitions(entry, HOURS[span], zone)

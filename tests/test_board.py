@@ -11,6 +11,7 @@ from monitor.alerts import AlertStatus
 from monitor.board import board, is_stale, render, summary
 from monitor.history.snapshot import CheckEntry, Notice, OpenAlert
 from monitor.model import Flag, Kind, Severity, Status
+from monitor.state import Trouble, Turn
 from tests.make import at, entry, snapshot
 
 
@@ -36,6 +37,7 @@ def test_a_tile_has_all_that_is_shown_of_a_check() -> None:
     state = {"kind": Kind.TIMEOUT, "message": "no answer in 10 s", "latency_ms": 10000.26, "ticks": "OOF"} | flags(
         Flag.PAUSED, Flag.ACKNOWLEDGED
     )
+    state |= {"trouble": Trouble(note="parent db is down")}
     alert = OpenAlert("a-1", "shop", "check", "shop fails", Severity.P1, AlertStatus.ACKNOWLEDGED, at(), "ann")
     by_hand = OpenAlert("a-2", "shop", "manual", "by hand", Severity.P1, AlertStatus.ACTIVE, at(), "bob")
     seen = snapshot(entry("shop", Status.FAIL, state=state, tags=("eu", "web")), alerts=(by_hand, alert))
@@ -52,6 +54,7 @@ def test_a_tile_has_all_that_is_shown_of_a_check() -> None:
             "kind": "timeout",
             "latency_ms": 10000.3,
             "message": "no answer in 10 s",
+            "held": "parent db is down",
             "summary": "paused",
             "ticks": "OOF",
             "taken_by": "ann",
@@ -144,12 +147,52 @@ def test_groups_stand_in_the_order_of_the_file_and_notices_and_uptime_are_shown(
         (entry(type="host", state={"message": "cpu is at 12 %"}), "cpu is at 12 %"),
         (entry(status=Status.FAIL, state={"kind": Kind.DNS}), "no name"),
         (entry(status=Status.FAIL, state={"message": "status is 503, expected 200"}), "status is 503, expected…"),
+        (entry(type="tcp", state={"latency_ms": 0.21, "message": "connected in 0.2 ms"}), "0.2 ms"),
+        (entry(type="tls", state={"latency_ms": 32.0, "message": "60 days left"}), "60 days left"),
+        (
+            entry(status=Status.FAIL, type="command", state={"kind": Kind.CONTENT, "message": "all is lost"}),
+            "all is lost",
+        ),
+        (entry(status=Status.UNKNOWN, state={"kind": Kind.VANTAGE}), "not seen"),
+        (entry(status=Status.FAIL, state={"trouble": Trouble(note="parent db is down")}), "parent db is down"),
+        (entry(status=Status.FAIL, state={"trouble": Trouble(Turn(Status.OK, 1, at()))}), "recovering"),
+        (
+            entry(
+                status=Status.FAIL,
+                state={"kind": Kind.TIMEOUT, "trouble": Trouble(note="it flaps")} | flags(Flag.FLAPPING),
+            ),
+            "timeout",
+        ),
         (entry(state=flags(Flag.PAUSED)), "paused"),
         (entry(status=Status.UNKNOWN, state={"checked_at": None, "kind": None}), "not checked yet"),
     ],
 )
 def test_a_small_tile_says_the_one_thing_that_matters(seen: CheckEntry, text: str) -> None:
     assert summary(seen) == text
+
+
+def test_a_group_says_how_many_of_its_members_are_up() -> None:
+    names = ("up", "slow", "down", "resting", "unseen")
+    seen = snapshot(
+        entry("up"),
+        entry("slow", Status.WARN),
+        entry("down", Status.FAIL),
+        entry("resting", state=flags(Flag.PAUSED)),
+        entry("unseen", state={"checked_at": at(-3600)}),
+        entry("shop", Status.FAIL, type="group", state={"message": "2 of 5 members are up"}),
+        entry("blind", Status.UNKNOWN, type="group"),
+        entry("of nobody", Status.UNKNOWN, type="group", state={"message": "no check is a member"}),
+    )
+    members = {"shop": names, "blind": (*names, "renamed since"), "of nobody": ()}
+    tiles = {tile["name"]: tile["summary"] for tile in board(seen, at(), members=members)["checks"]}
+
+    assert (tiles["shop"], tiles["blind"], tiles["of nobody"]) == (
+        "2 of 5 up",
+        "2 of 5 known up",
+        "no check is a member",
+    )
+    without = {tile["name"]: tile["summary"] for tile in board(seen, at())["checks"]}
+    assert without["shop"] == "2 of 5 members are up", "while the configuration is invalid"
 
 
 def test_every_kind_has_words_that_fit_a_small_tile() -> None:

@@ -244,6 +244,62 @@ def test_all_well_takes_every_check_and_the_paused_are_calm(server, page, expect
     expect(page.locator(".sentence")).to_have_text("1 unknown")
 
 
+def test_what_follows_from_another_failure_stands_behind_it_and_says_why(server, page, expect) -> None:
+    held = {"held": "parent core is down", "summary": "parent core is down"}
+    server.checks = [
+        a_check("invoices", status="FAIL", severity="P1", **held),
+        a_check("core", status="FAIL", severity="P3"),
+        a_check("wavers", status="FAIL", severity="P2", held="it flaps", flags=["flapping"]),
+    ]
+    page.goto(server.url(wall=True))
+    expect(page.locator(".card-name")).to_have_text(["wavers", "core", "invoices"])
+    expect(page.locator(".more")).to_have_text("2 held back · longest 1 h 6 m")
+    expect(page.locator(".owner")).to_have_text(
+        ["no alert: it flaps", "nobody has it yet", "no alert: parent core is down"]
+    )
+    expect(page.locator("[data-follows] .card-name")).to_have_text("invoices")
+    page.goto(server.url())
+    page.locator(".search").fill("parent core")
+    expect(page.locator(".tile:visible .tile-name")).to_have_text(["invoices"])
+
+
+def test_one_that_flaps_is_not_well_while_it_happens_to_be(server, page, expect) -> None:
+    server.checks = [a_check("one"), a_check("two", flags=["flapping"], ago_s=3)]
+    page.goto(server.url(wall=True))
+    expect(page.locator(".sentence")).to_have_text("1 flapping")
+    expect(page.locator(".more")).to_be_empty()
+    expect(page.locator(".card .chip-flag")).to_have_text("flapping")
+    expect(page.locator(".card .since")).to_have_text(re.compile(r"^well again for \d s$"))
+    expect(page.locator(".owner")).to_be_empty()
+    expect(tile(page, "two")).to_have_text("twoflapping · 41 ms")
+    page.evaluate(REMEMBER_TILES)
+    server.checks = [a_check("one"), a_check("two", status="FAIL", flags=["flapping"], held="it flaps")]
+    expect(page.locator(".sentence")).to_have_text("1 failing")
+    assert page.evaluate("[...window.pulsed]") == [], "it would pulse all the time"
+
+
+def test_what_greenwall_cannot_see_is_neither_up_nor_down(server, page, expect) -> None:
+    blind = {"status": "UNKNOWN", "kind": "vantage", "summary": "not seen"}
+    server.checks = [a_check("one", **blind), a_check("two", **blind), a_check("disk")]
+    server.more = {"notices": [{"level": "error", "text": "Greenwall cannot see", "more": ["no answer from gateway"]}]}
+    page.goto(server.url(wall=True))
+    expect(page.locator(".sentence")).to_have_text("2 not seen")
+    expect(page.locator(".notice")).to_contain_text("Greenwall cannot see · no answer from gateway")
+    expect(tile(page, "one")).to_have_text("onenot seen")
+    expect(page.locator(".card")).to_have_count(0)
+
+
+def test_a_narrow_tile_leaves_its_room_to_the_reason(server, page, expect) -> None:
+    server.checks = [a_check("name gone", status="FAIL", kind="dns", summary="no name")]
+    page.goto(server.url(wall=True))
+    expect(page.locator(".tile-word")).to_be_visible()
+    expect(page.get_by_role("link", name="name gone: FAIL · no name").last).to_be_visible()
+    server.checks += [a_check(f"service-{i}") for i in range(90)]
+    expect(page.locator(".tile")).to_have_count(91)
+    expect(page.locator(".tile-word")).to_be_hidden()
+    expect(tile(page, "name gone")).to_contain_text("no name")
+
+
 REMEMBER_TILES = """() => {
   window.tiles = () => [...document.getElementById("host").shadowRoot.querySelectorAll(".tile")];
   window.before = tiles();

@@ -72,6 +72,44 @@ def test_the_wall_says_stale_when_the_server_is_gone_and_lives_again(tmp_path: P
         stop_app(app)
 
 
+FAMILY = """
+  - {{name: core, type: tcp, host: 127.0.0.1, port: {port}, every: 1s, retries: 0}}
+  - {{name: invoices, type: tcp, host: 127.0.0.1, port: {port}, every: 1s, retries: 0, depends_on: [core]}}
+  - {{name: backup, type: heartbeat, key: s3cr3t-key-of-the-job, period: 1h, every: 1s}}
+  - {{name: office, type: group, members: [core, invoices, backup], every: 1s}}
+"""
+
+
+def test_a_failure_is_followed_from_a_group_to_its_cause_and_hostile_text_stays_text(
+    shipped: Running, page: Any
+) -> None:
+    checks = shipped.folder / "checks.yaml"
+    good = checks.read_text("utf-8")
+    evil = '<img src=x onerror="window.pwned=1"> http://evil.example www.evil.example ' + "long" * 500
+    page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        checks.write_text(good + FAMILY.format(port=free_port()), "utf-8")
+        eventually(lambda: shipped.state()["checks"].get("invoices", {}).get("note"))
+        shipped.post("/ping/s3cr3t-key-of-the-job/1", evil)
+        page.goto(shipped.url)
+        page.get_by_text("no alert: parent core is down").wait_for()
+        page.get_by_role("link", name="office: FAIL · 0 of 3 up").wait_for()
+        page.goto(shipped.url + "/check?name=backup")
+        page.get_by_text("How to ping").click()
+        page.get_by_text("/ping/<key>").wait_for()
+        page.get_by_text("evil.example").first.wait_for()
+        assert page.get_by_text("s3cr3t").count() == page.locator("a[href*=evil]").count() == 0
+        assert page.evaluate("window.pwned") is None
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.goto(shipped.url + "/check?name=office")
+        page.get_by_role("link", name="invoices", exact=True).click()
+        page.get_by_text("No alert opens for this now: parent core is down.").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        checks.write_text(good, "utf-8")
+        eventually(lambda: "office" not in shipped.statuses())
+
+
 def test_a_tile_leads_to_its_check_which_can_be_run_and_paused(shipped: Running, page: Any) -> None:
     page.goto(shipped.url)
     page.get_by_role("link", name="queue-depth").first.click()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
+import orjson
 import pandas as pd
 import streamlit as st
 
 from monitor import charts
+from monitor.history.snapshot import CheckEntry
 from monitor.ui.shared import views
 from monitor.units import utc_now
 
 TTL_S = 10
+_LONGEST_AGO_H = 31 * 24.0
 
 
 def _turn() -> datetime:
@@ -38,6 +42,24 @@ def _seconds(place: str, since: datetime, until: datetime, bucket_s: float) -> p
 def results(name: str | None, hours: float, newest: int = 20_000) -> pd.DataFrame:
     """Return verdicts of the last hours, the newest first."""
     return _results(str(views().place.data), name, hours, newest, _turn())
+
+
+def newest(entry: CheckEntry, results: pd.DataFrame) -> dict[str, Any]:
+    """Return the newest verdict, of these results or from before them, `observed` and `phases_ms` as mappings.
+
+    Empty when there is none in the time in which the check is looked at twice.
+    """
+    hours = min(max(24.0, 2 * entry.every_s / 3600), _LONGEST_AGO_H)
+    frame = results if not results.empty else _results(str(views().place.data), entry.name, hours, 1, _turn())
+    if frame.empty:
+        return {}
+    row = {str(column): value for column, value in frame.iloc[0].items()}
+    observed = orjson.loads(row["observed"]) if isinstance(row["observed"], str) else {}
+    return row | {
+        "observed": observed if isinstance(observed, dict) else {},
+        "phases_ms": dict(row["phases_ms"]) if row["phases_ms"] is not None else {},
+        "code": None if pd.isna(row["code"]) else int(row["code"]),
+    }
 
 
 def changes(name: str, hours: float) -> pd.DataFrame:

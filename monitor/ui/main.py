@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from monitor.ui import markup
+
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 _BARE = """<style>
 header[data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecoration"],
@@ -15,10 +17,10 @@ header[data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecor
 [data-testid="stVerticalBlock"] { gap: 0 !important; }
 [role="dialog"][aria-label*="onnection"] { display: none !important; }
 </style>"""
-_FRAME = """<style>
-.block-container, [data-testid="stMainBlockContainer"] { padding: 4.5rem 2rem 3rem; max-width: 1600px; }
-@media (max-width: 640px) { .block-container, [data-testid="stMainBlockContainer"] { padding: 4.5rem 1rem 2rem; } }
-</style>"""
+_FRAME = f"""<style>
+.block-container, [data-testid="stMainBlockContainer"] {{ padding: 4.5rem 2rem 3rem; max-width: 1600px; }}
+@media (max-width: 640px) {{ .block-container, [data-testid="stMainBlockContainer"] {{ padding: 4.5rem 1rem 2rem; }} }}
+{markup.STYLE}</style>"""
 
 st.set_page_config(page_title="Greenwall", page_icon="🟩", layout="wide")
 is_wall = st.query_params.get("wall") == "1"

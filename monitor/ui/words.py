@@ -14,13 +14,21 @@ from monitor.units import format_duration, seconds_between, utc_now
 SIGNS = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
 _COLOURS = {Status.OK: "green", Status.WARN: "orange", Status.FAIL: "red", Status.UNKNOWN: "gray"}
 _ALERT_COLOURS = {AlertStatus.ACTIVE: "red", AlertStatus.ACKNOWLEDGED: "orange", AlertStatus.RESOLVED: "green"}
-_FLAG_SIGNS = {Flag.PAUSED: "⏸", Flag.MAINTENANCE: "⏸", Flag.CONFIRMING: "…", Flag.ACKNOWLEDGED: "☑"}
+_FLAG_SIGNS = {
+    Flag.PAUSED: "⏸",
+    Flag.MAINTENANCE: "⏸",
+    Flag.CONFIRMING: "…",
+    Flag.ACKNOWLEDGED: "☑",
+    Flag.FLAPPING: "↕",
+}
+# Markdown makes links of bare addresses, escaped or not. A joiner of no width ends the address; nothing else is seen.
+_ADDRESS = re.compile(r"(?i)\b(?:https?:(?=//)|www(?=\.))")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:@&])")
 
 
 def md(text: str) -> str:
     """Return untrusted text so that Markdown shows it as it is: no links, images, HTML, maths or colours."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", _ADDRESS.sub("\\g<0>\u2060", " ".join(text.split())))
 
 
 def status_badge(status: Status) -> str:
@@ -37,7 +45,10 @@ def severity_badge(severity: Severity) -> str:
 
 
 def flag_badges(flags: Iterable[Flag]) -> str:
-    return " ".join(f":blue-badge[{_FLAG_SIGNS.get(flag, '')} {flag.value}]" for flag in sorted(flags))
+    colours = {Flag.FLAPPING: "orange"}
+    return " ".join(
+        f":{colours.get(flag, 'blue')}-badge[{_FLAG_SIGNS.get(flag, '')} {flag.value}]" for flag in sorted(flags)
+    )
 
 
 def ago(at: datetime) -> str:

@@ -14,16 +14,18 @@ function readCheck(raw) {
   return {
     key: text(raw.name), name: text(raw.name), group: text(raw.group) || "Other", status: text(raw.status), flags, stale,
     tone: toneOf(raw.status, flags, stale), kind: text(raw.kind), severity: text(raw.severity), message: text(raw.message),
-    summary: text(raw.summary), ticks: text(raw.ticks).slice(-48), takenBy: text(raw.taken_by), tags: list(raw.tags).map(text),
-    sinceMs: instant(raw.since), checkedMs: instant(raw.checked_at), intervalS: Number(raw.interval_s) || 0,
+    summary: text(raw.summary), ticks: text(raw.ticks).slice(-48), takenBy: text(raw.taken_by), tags: list(raw.tags).map(text), held: text(raw.held),
+    sinceMs: instant(raw.since), checkedMs: instant(raw.checked_at), intervalS: Number(raw.interval_s) || 0, at: text(raw.at),
   };
 }
 
 const rank = (check) => Number(/\d+/.exec(check.severity)?.[0] ?? 9);
+// What fails because of another stands behind it; what flaps is held back too, and is no consequence.
+const follows = (check) => check.tone === "fail" && Boolean(check.held) && !check.flags.includes("flapping");
 
 function worstFirst(a, b) {
   return (
-    LOUD.indexOf(a.tone) - LOUD.indexOf(b.tone) || rank(a) - rank(b) ||
+    LOUD.indexOf(a.tone) - LOUD.indexOf(b.tone) || follows(a) - follows(b) || rank(a) - rank(b) ||
     (a.sinceMs ?? Infinity) - (b.sinceMs ?? Infinity) || (a.name < b.name ? -1 : 1)
   );
 }
@@ -68,7 +70,7 @@ const haystacks = new WeakMap();
 function matches(check, words, tones) {
   if (tones.size && !tones.has(check.tone)) return false;
   if (!haystacks.has(check)) {
-    const parts = [check.name, check.group, ...check.tags, check.status, wordOf(check), TONES[check.tone].noun(1), ...check.flags];
+    const parts = [check.name, check.group, ...check.tags, check.status, wordOf(check), TONES[check.tone].noun(1), check.held, ...check.flags];
     haystacks.set(check, parts.join("\n").toLowerCase());
   }
   return words.every((word) => haystacks.get(check).includes(word));

@@ -2,6 +2,8 @@
 
 const PAGE_CARDS = 24;
 const PAGE_CHIPS = 240;
+const WORDY_TILE = 250; // so wide, in units, a tile has room for the word of its status beside the reason
+const CARD_STATES = { FAIL: "failing", SLOW: "slow", WARN: "warning", FLAPPING: "well again" };
 const RELOAD_JITTER_MS = 15 * 60 * 1000;
 
 class BoardView {
@@ -253,6 +255,8 @@ class BoardView {
       set(node, "left", px(place.x));
       set(node, "top", px(place.y));
       set(node, "width", px(place.width));
+      setAttribute(node, "data-terse", place.tileWidth < WORDY_TILE ? "" : null);
+      setAttribute(node, "data-narrow", place.width < WORDY_TILE ? "" : null);
       set(node, "--cols", place.cols);
       set(node, "--tile-width", px(place.tileWidth));
     });
@@ -262,6 +266,7 @@ class BoardView {
     for (const name of ["data-cards", "data-squares", "data-narrow", "data-lines"]) this.root.removeAttribute(name);
     const groups = [...this.groups.views.values()].map((view) => view.node);
     for (const node of [this.root, this.at("groups"), ...groups]) node.removeAttribute("style");
+    for (const node of groups) for (const name of ["data-terse", "data-narrow"]) node.removeAttribute(name);
   }
 
   drawTrouble(cards, chips, doubtful) {
@@ -292,11 +297,12 @@ class BoardView {
 
   patchCard(view, check) {
     setAttribute(view.node, "data-tone", check.tone);
+    setAttribute(view.node, "data-follows", follows(check) ? "" : null);
     setText(view.name, check.name);
     setText(view.severity, check.severity);
     setHidden(view.severity, !check.severity);
     setText(view.message, check.message);
-    const flags = [...CHIP_FLAGS.filter((flag) => check.flags.includes(flag)), ...(check.stale ? ["stale"] : [])];
+    const flags = [...chipFlags(check), ...(check.stale ? ["stale"] : [])];
     if (view.flags.childElementCount !== flags.length || view.flags.textContent !== flags.join("")) {
       view.flags.replaceChildren(...flags.map((flag) => make("span", "chip-flag", flag)));
     }
@@ -305,8 +311,8 @@ class BoardView {
     setText(view.before, owner.before);
     setText(view.who, owner.name);
     setAttribute(view.owner, "data-nobody", owner.nobody ? "" : null);
-    setText(view.state, { FAIL: "failing", SLOW: "slow", WARN: "warning" }[wordOf(check)] + (check.sinceMs === null ? "" : " for "));
-    if (view.item && view.item.tone !== check.tone) pulse(view.node);
+    setText(view.state, CARD_STATES[wordOf(check)] + (check.sinceMs === null ? "" : " for "));
+    if (view.item && view.item.tone !== check.tone && !check.flags.includes("flapping")) pulse(view.node);
     view.item = check;
     view.link.check = check;
     patchSince(view, this.seenAt);
@@ -321,10 +327,10 @@ class BoardView {
 
   makeGroup(group) {
     const name = make("h2", "group-name");
-    const well = make("span", "group-well");
+    const well = make("span");
     const tiles = make("ul", "tiles");
     tiles.setAttribute("role", "list");
-    const node = make("section", "group", make("div", "group-head", name, well), tiles);
+    const node = make("section", "group", make("div", "group-head", name, make("span", "group-well", well, make("span", "group-word", " well"))), tiles);
     const list = new KeyedList(tiles, (check) => this.makeTile(check), (view, check) => this.patchTile(view, check));
     return { node, name, well, tiles: list };
   }
@@ -332,33 +338,37 @@ class BoardView {
   patchGroup(view, group) {
     const well = group.checks.filter((check) => check.tone === "ok").length;
     setText(view.name, group.name);
-    setText(view.well, `${well} of ${group.checks.length} well`);
+    setText(view.well, `${well} of ${group.checks.length}`);
     setAttribute(view.tiles.parent, "aria-label", group.name);
     view.tiles.draw(group.checks);
     setHidden(view.node, !group.checks.some(this.shows));
   }
 
   makeTile(check) {
-    const [name, line] = [make("b", "tile-name"), make("span", "tile-line")];
-    const link = makeLink(this.data.check_url, check, name, line);
+    const [name, word, rest] = [make("b", "tile-name"), make("span"), make("span")];
+    const link = makeLink(this.data.check_url, check, name, make("span", "tile-line", word, rest));
     const node = make("li", "tile", link);
     node.setAttribute("role", "listitem");
-    return { node, link, name, line };
+    return { node, link, name, word, rest };
   }
 
   patchTile(view, check) {
     const old = view.item;
-    const line = tileLine(check);
+    const { word, rest } = tileLine(check);
+    const line = word + rest;
     if (!old) setText(view.name, check.name);
     if (view.said !== line || old?.tone !== check.tone) {
       view.said = line;
-      setText(view.line, line);
+      setText(view.word, word);
+      view.word.className = word && rest ? "tile-word" : "";
+      setText(view.rest, rest);
       view.link.setAttribute("aria-label", `${check.name}: ${check.tone === "ok" ? "OK, " : ""}${line}`);
     }
     if (old?.tone !== check.tone) {
       view.node.setAttribute("data-tone", check.tone);
-      if (old) pulse(view.node);
+      if (old && !check.flags.includes("flapping")) pulse(view.node);
     }
+    if (!old || follows(old) !== follows(check)) setAttribute(view.node, "data-follows", follows(check) ? "" : null);
     setHidden(view.node, !this.shows(check));
     view.link.check = check;
   }
@@ -409,6 +419,7 @@ function patchRest({ node, inner }, item) {
   setText(inner, item.overflow ?? item.name);
   if (item.overflow) return;
   setAttribute(node, "data-tone", item.tone);
+  setAttribute(node, "data-follows", follows(item) ? "" : null);
   setAttribute(inner, "aria-label", `${item.name}: ${wordOf(item)}`);
   inner.check = item;
 }

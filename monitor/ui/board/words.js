@@ -17,23 +17,30 @@ const CHIP_FLAGS = ["confirming", "flapping", "muted"];
 const NOTICE_TONES = { error: "fail", warn: "warn", info: "maintenance" };
 const TICKS = { O: ["ok", 0.55], W: ["slow", 0.8], F: ["failing", 1], U: ["unknown", 0.3] };
 
-// What a check is, for the eye. A status this file does not know is unknown: never green by default.
+// What a check is, for the eye. A status this file does not know is unknown: never green by default. One that flaps is
+// not well while it happens to be.
 function toneOf(status, flags, stale) {
   if (flags.includes("paused")) return "paused";
   if (flags.includes("maintenance")) return "maintenance";
   if (status === "FAIL") return "fail";
   if (status === "WARN") return "warn";
   if (status !== "OK") return "unknown";
-  return stale ? "stale" : "ok";
+  if (stale) return "stale";
+  return flags.includes("flapping") ? "warn" : "ok";
 }
 
 function wordOf(check) {
-  return check.tone === "warn" && check.kind === "slow" ? "SLOW" : TONES[check.tone].word;
+  if (check.tone === "warn" && check.kind === "slow") return "SLOW";
+  if (check.tone === "warn" && check.status === "OK") return "FLAPPING";
+  if (check.tone === "unknown" && check.kind === "vantage") return "NOT SEEN";
+  return TONES[check.tone].word;
 }
 
+// One word for all of a tone where they have it in common, such as "slow".
 function countedAs(board, tone) {
-  const slow = tone === "warn" && board.checks.every((check) => check.tone !== "warn" || check.kind === "slow");
-  return slow ? "slow" : TONES[tone].noun(board.counts[tone]);
+  const alike = board.checks.filter((check) => check.tone === tone).map(wordOf);
+  const own = alike.length && alike[0] !== TONES[tone].word && alike.every((word) => word === alike[0]);
+  return own ? alike[0].toLowerCase() : TONES[tone].noun(board.counts[tone]);
 }
 
 // {tone, text, more}: the sentence, and what stands beside it. "All well" takes every check, fresh.
@@ -44,9 +51,12 @@ function sentenceOf(board, now) {
   if (!checks.length) return { tone: "unknown", text: "No checks yet", more: [] };
   const tone = [...LOUD, ...DOUBTFUL].find((each) => counts[each]);
   if (LOUD.includes(tone)) {
-    const longest = Math.min(...board.trouble.filter((check) => check.tone === tone).map((check) => check.sinceMs ?? now));
+    const lasting = board.trouble.filter((check) => check.tone === tone && check.status !== "OK");
+    const held = board.trouble.filter((check) => check.tone === tone && check.held).length;
     const rest = others(LOUD.filter((each) => each !== tone));
-    return { tone, text: say(tone), more: [...rest, `longest ${duration(now - longest)}`] };
+    if (held) rest.unshift(`${held} held back`);
+    if (lasting.length) rest.push(`longest ${duration(now - Math.min(...lasting.map((check) => check.sinceMs ?? now)))}`);
+    return { tone, text: say(tone), more: rest };
   }
   const calm = others(["paused", "maintenance"]);
   const confirming = checks.filter((check) => check.tone === "ok" && check.flags.includes("confirming")).length;
@@ -67,29 +77,36 @@ function tabTitle(board, stale) {
 
 function ownerOf(check) {
   const name = check.takenBy;
+  if (check.held) return { before: "no alert: ", name: check.held, nobody: false };
+  if (check.status === "OK") return { before: "", name: "", nobody: false };
   if (check.flags.includes("acknowledged")) return { before: name ? "acknowledged by " : "acknowledged", name, nobody: false };
   if (name) return { before: "with ", name, nobody: false };
   return { before: "nobody has it yet", name: "", nobody: true };
 }
 
+// {word, rest}: the word stands where there is room for it and it is not said by the rest; its sign always does.
 function tileLine(check) {
-  const flags = CHIP_FLAGS.filter((flag) => check.flags.includes(flag));
-  const word = check.tone === "ok" ? [] : [wordOf(check)];
-  const line = [...word, ...flags, check.tone === "maintenance" || check.tone === "paused" ? "" : check.summary];
-  return line.filter(Boolean).join(" · ") || "OK";
+  const line = [...chipFlags(check), check.tone === "maintenance" || check.tone === "paused" ? "" : check.summary];
+  const rest = line.filter(Boolean).join(" · ");
+  const said = check.tone === "ok" || check.kind === "vantage" || rest.toLowerCase().includes(wordOf(check).toLowerCase());
+  const word = said && rest ? "" : wordOf(check);
+  return { word: word && rest ? `${word} · ` : word, rest };
 }
+
+const chipFlags = (check) => CHIP_FLAGS.filter((flag) => check.flags.includes(flag));
 
 function tipText(check, now) {
   const checked = check.checkedMs === null ? "not checked yet" : `checked ${duration(now - check.checkedMs)} ago`;
   const since = check.sinceMs === null || ["maintenance", "paused"].includes(check.tone) ? "" : ` for ${duration(now - check.sinceMs)}`;
-  const rhythm = check.intervalS ? `, every ${duration(check.intervalS * 1000)}` : "";
+  const turns = check.at || (check.intervalS ? `every ${duration(check.intervalS * 1000)}` : "");
+  const rhythm = turns && `, ${turns}`;
   const owner = LOUD.includes(check.tone) ? ownerOf(check) : null;
   const lines = [
     check.name,
     wordOf(check) + since,
     check.message,
     checked + rhythm + (check.stale ? " (stale)" : ""),
-    owner && owner.before + owner.name,
+    (owner && owner.before + owner.name) || null,
     [check.severity, ...check.flags, ...check.tags].filter(Boolean).join(" · "),
   ];
   return lines.filter(Boolean).join("\n");
