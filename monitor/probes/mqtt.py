@@ -16,6 +16,7 @@ from monitor.config.kinds.mqtt import MqttCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
 from monitor.probes.jsonrules import Remembered, check_rules, parse_json
+from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
 from monitor.probes.textrules import check_text
 from monitor.probes.verdict import too_slow, verdict
@@ -51,6 +52,11 @@ class _Talk:
 
 def probe_mqtt(check: MqttCheck, setting: Setting) -> Outcome:
     """Return the verdict on the login, and on the messages of the topic where one is given."""
+    password = check.password.get_secret_value() if check.password else ""
+    return redacted(redactor_for([password]), _ask(check, setting))
+
+
+def _ask(check: MqttCheck, setting: Setting) -> Outcome:
     ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
     tls = Tls(verify=check.verify, ca_file=ca_file, server_name=check.server_name) if check.tls else None
     observed: dict[str, Json] = {}

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from monitor.config.kinds.redis import KeyRule, RedisCheck
+from monitor.config.redisurl import RedisUrl
 from monitor.config.valuerules import ValueRule
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.connection import ProbeFailed
+from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.redisserver import RedisRefused, RedisServer, tls_of
 from monitor.probes.setting import Setting
 from monitor.probes.valuerules import check_value, wanted
@@ -49,6 +51,11 @@ def probe_redis(check: RedisCheck, setting: Setting) -> Outcome:
     url = check.server
     if url is None:
         return unconfigured("the URL of the server is empty: set the variable that url names, such as REDIS_URL")
+    # Servers repeat the arguments of a command that they do not know.
+    return redacted(redactor_for([url.password]), _ask(check, url, setting))
+
+
+def _ask(check: RedisCheck, url: RedisUrl, setting: Setting) -> Outcome:
     ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
     seen = _Seen()
     with RedisServer(url, tls_of(check.verify, ca_file, check.server_name, url), check.timeout) as server:

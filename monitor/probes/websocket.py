@@ -21,6 +21,7 @@ from monitor import __version__
 from monitor.config.kinds.websocket import WebsocketCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.redaction import redacted, redactor_for, secrets_among, secrets_of_url
 from monitor.probes.setting import Setting
 from monitor.probes.textrules import check_text
 from monitor.probes.verdict import too_slow, unconfigured, verdict
@@ -60,6 +61,11 @@ class _Talk:
 
 def probe_websocket(check: WebsocketCheck, setting: Setting) -> Outcome:
     """Return the verdict on the upgrade and on the messages that are expected."""
+    secrets = [*secrets_among(check.headers), *secrets_of_url(check.url)]
+    return redacted(redactor_for(secrets), _ask(check, setting))
+
+
+def _ask(check: WebsocketCheck, setting: Setting) -> Outcome:
     try:
         uri = parse_uri(check.url)
     except (InvalidURI, ValueError) as error:

@@ -13,6 +13,7 @@ from monitor.probes.database.mariadb import open_mariadb
 from monitor.probes.database.postgres import open_postgres
 from monitor.probes.database.session import FEWEST_ROWS, MOST_BYTES, Connections, DatabaseFailed, Rows, Session
 from monitor.probes.database.sqlite import Sqlite
+from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
 from monitor.probes.stream import Stream, Transport, transport_to
 from monitor.probes.valuerules import check_value, wanted
@@ -27,7 +28,7 @@ def probe_database(check: DatabaseCheck, setting: Setting) -> Outcome:
         return unconfigured("the URL of the database is empty: set the variable that url names, such as DATABASE_URL")
     if url.dialect == "sqlite":
         return _ask_file(check, setting, url)
-    return _ask_server(check, setting, url)
+    return redacted(redactor_for([url.password]), _ask_server(check, setting, url))
 
 
 def _ask_file(check: DatabaseCheck, setting: Setting, url: DatabaseUrl) -> Outcome:

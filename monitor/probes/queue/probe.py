@@ -9,6 +9,7 @@ from monitor.probes.curl import FetchFailed
 from monitor.probes.jsonrules import show
 from monitor.probes.queue.depth import Depth, QueueFailed, is_count
 from monitor.probes.queue.rabbitmq import rabbitmq_depth
+from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
 from monitor.probes.verdict import failed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms
@@ -18,6 +19,10 @@ def probe_queue(check: QueueCheck, setting: Setting) -> Outcome:
     """Return the verdict on the depth of a queue, on the age of its oldest message and on its consumers."""
     if not check.is_configured:
         return unconfigured("the URL of the queue is empty: set the variable that url names, such as QUEUE_URL")
+    return redacted(redactor_for([check.redis.password if check.redis else check.login[1]]), _ask(check, setting))
+
+
+def _ask(check: QueueCheck, setting: Setting) -> Outcome:
     try:
         depth = _depth(check, setting)
     except (FetchFailed, ProbeFailed, QueueFailed) as error:
