@@ -729,6 +729,23 @@ def test_a_mysql_server_cannot_ask_for_a_file_of_ours() -> None:
         assert verdict(seen) == (Status.FAIL, Kind.PROTOCOL), seen
 
 
+@pytest.mark.parametrize("way", [b"mysql_clear_password", b"dialog"])
+def test_a_mysql_server_does_not_get_the_password_in_clear_text(way: bytes) -> None:
+    got: list[bytes] = []
+
+    def script(connection: Connection) -> None:
+        connection.send(packet(0, GREETING))
+        got.append(connection.sock.recv(10_000))
+        connection.send(packet(2, b"\xfe" + way + b"\0\2Password: "))
+        got.append(connection.sock.recv(10_000))
+
+    with Peer(script) as peer:
+        seen = see(f"mysql://u:a-secret@127.0.0.1:{peer.port}/x", tls="off")
+        assert verdict(seen) == (Status.FAIL, Kind.PROTOCOL), seen
+        assert "in clear text" in seen.message
+    assert b"a-secret" not in b"".join(got)
+
+
 # The file ----------------------------------------------------------------------------------------------------------
 
 

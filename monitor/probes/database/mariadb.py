@@ -62,6 +62,20 @@ class _Client(pymysql.connections.Connection):  # type: ignore[misc]
         return self._handshake
 
 
+class _NeverInClear:
+    """Stands for the ways to log in by which the password goes over the wire as it is: any peer can ask for them."""
+
+    def __init__(self, _client: _Client) -> None:
+        pass
+
+    def authenticate(self, _packet: object) -> None:
+        said = "the server asks for the password in clear text, which it gets over verified TLS only (tls: verify)"
+        raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, said)
+
+
+_IN_CLEAR = dict.fromkeys(("mysql_clear_password", "dialog"), _NeverInClear)
+
+
 def open_mariadb(url: DatabaseUrl, tls: TlsMode, ca_file: str | None, stream: Stream) -> MariaDb:
     """Return a session that is logged in."""
     is_encrypted = tls != "off" and not url.socket
@@ -78,6 +92,7 @@ def open_mariadb(url: DatabaseUrl, tls: TlsMode, ca_file: str | None, stream: St
         program_name="greenwall",
         ssl={"required": True} if is_encrypted and tls != "prefer" else None,
         ssl_disabled=not is_encrypted,
+        auth_plugin_map={} if is_encrypted and tls == "verify" else _IN_CLEAR,
     )
     session = MariaDb(client, stream)
     session.log_in()
