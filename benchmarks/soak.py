@@ -38,6 +38,8 @@ ALLOWANCE_S = 0.5
 # So many that they do not fill a core: whoever waits for the processor is late without a fault.
 AT_ONCE, EACH_SECOND, WORKERS, CONNECTIONS = 100, 50.0, 48, 500
 MOST_GROWTH_MB = 40.0
+# Peers that flood are among them, and keep a processor busy.
+MOST_WAITED_S = 1.5
 _WELL_EVERY_S = 0.05
 _M_ARENA_MAX = -8
 _SETTING = Setting(Path())
@@ -176,6 +178,8 @@ class Figures:
         told += [f"were OK: {sorted(set(self.were_ok))}"] if self.were_ok else []
         told += [f"broke in Greenwall: {self.were_internal}"] if self.were_internal else []
         told += [f"a peer that is well was not: {self.well_failed[:3]}"] if self.well_failed else []
+        waited_s = max(self.well_late_s, default=0.0)
+        told += [f"a peer that is well waited {waited_s:.2f} s"] if waited_s > MOST_WAITED_S else []
         return told + [f"{what} were left behind" for what, count in grown.items() if count > 0]
 
 

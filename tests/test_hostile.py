@@ -8,6 +8,8 @@ import gc
 import io
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.hostile import SECRET, TELLTALES, Peers, hostile_peers
-from benchmarks.soak import DATAGRAMS, VARIANTS, made, soak, variant_at
+from benchmarks.soak import DATAGRAMS, VARIANTS, made, variant_at
 from monitor.config import CHECK_MODELS, CheckBase, JsonRule
 from monitor.config.kinds.dns import DnsCheck
 from monitor.model import Kind, Outcome, Status
@@ -60,12 +62,12 @@ def well() -> Iterator[Peers]:
 # ---- many at once
 
 
-def test_hundreds_of_hostile_probes_end_in_time_and_leave_nothing_behind(peers: Peers, well: Peers) -> None:
-    figures = soak(500, peers, well)
-    assert not figures.wrong
-    assert figures.probes == 500
-    # Peers that flood are among them, and keep a processor busy.
-    assert max(figures.well_late_s) < 1.5
+def test_hundreds_of_hostile_probes_end_in_time_and_leave_nothing_behind() -> None:
+    # In a process of its own: what other tests hold, or let go of meanwhile, is not what the probes left behind.
+    command = [sys.executable, "-m", "benchmarks.soak", "--probes", "500"]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "500 hostile probes" in run.stdout
 
 
 def test_two_hundred_that_hang_delay_no_probe_of_a_peer_that_is_well(peers: Peers, well: Peers) -> None:
