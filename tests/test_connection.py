@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from monitor.model import Kind, Status
-from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.connection import Connection, Tls, connect
+from monitor.probes.verdict import ProbeFailed
 from tests.authorities import Authority, issue
 from tests.conftest import ROOT, free_port, program
 from tests.servers import Connection as Line

@@ -19,7 +19,7 @@ from monitor.config.endpoint import unescape
 from monitor.config.kinds.udp import UdpCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, resolve, run_probe
-from monitor.probes.connection import ProbeFailed
+from monitor.probes.verdict import ProbeFailed
 from tests.datagrams import Answers, UdpPeer
 
 OK = (Status.OK, None)

@@ -21,18 +21,18 @@ import re
 import select
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import pycurl
 
-from monitor.model import Json, Kind, Outcome
+from monitor.model import Kind
 from monitor.probes.curl import exhausted, kind_of_error
 from monitor.probes.curl.reading import chain_of
-from monitor.probes.verdict import failed
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration, plain
 
 _CHUNK_BYTES = 16384
@@ -50,38 +50,6 @@ class Tls:
     verify: bool = True
     ca_file: str | None = None
     server_name: str | None = None
-
-
-class ProbeFailed(Exception):
-    """There is nothing to judge: why, as a kind and a sentence, and how far it came.
-
-    `chain` holds the certificates that came when they were refused; `code` is that of an answer that says no.
-    """
-
-    def __init__(
-        self,
-        kind: Kind,
-        message: str,
-        phases_ms: Mapping[str, float] | None = None,
-        address: str = "",
-        chain: tuple[bytes, ...] = (),
-        code: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.phases_ms = dict(phases_ms or {})
-        self.address = address
-        self.chain = chain
-        self.code = code
-
-    def outcome(self, observed: Mapping[str, Json] | None = None) -> Outcome:
-        """Return the verdict: FAIL of this kind, or UNKNOWN when the fault is our own."""
-        seen: dict[str, Json] = {"address": self.address} if self.address else {}
-        phases = self.phases_ms
-        seen |= observed or {}
-        verdict = failed(self.kind, self.message, phases.get("total"), phases_ms=phases, observed=seen)
-        return replace(verdict, code=self.code)
 
 
 def connect(

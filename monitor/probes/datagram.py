@@ -9,7 +9,7 @@ import time
 from types import TracebackType
 
 from monitor.model import Kind
-from monitor.probes.connection import ProbeFailed
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
 # The machine that Greenwall runs on is exhausted: no fault of the target.

@@ -28,10 +28,10 @@ import dns.rrset
 from monitor.config.endpoint import host_and_port, is_address
 from monitor.config.kinds.dns import DnsCheck, split_resolver
 from monitor.model import Finding, Json, Kind, Outcome, Status
-from monitor.probes.connection import Connection, ProbeFailed, connect
+from monitor.probes.connection import Connection, connect
 from monitor.probes.datagram import Datagrams
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import failed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
 from monitor.units import clip, format_duration, format_ms, plain
 
 _SEND_AGAIN_S = 2.0

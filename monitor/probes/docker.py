@@ -18,7 +18,6 @@ from urllib.parse import quote
 from monitor.config.kinds.docker import DockerCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
-from monitor.probes.http import no_answer
 from monitor.probes.jsonrules import parse_json
 from monitor.probes.setting import Setting
 from monitor.probes.verdict import failed, unconfigured, verdict
@@ -59,7 +58,7 @@ def probe_docker(check: DockerCheck, setting: Setting) -> Outcome:
 
 def _no_answer(check: DockerCheck, silent: FetchFailed) -> Outcome:
     if silent.kind is not Kind.CONNECT:
-        return no_answer(silent)
+        return silent.outcome()
     path, why = plain(check.socket, 110), _why_no_connection(check.socket)
     if why in (errno.ENOENT, errno.ENOTDIR):
         return unconfigured(f"no socket at {path}: start Docker (or Podman's podman.socket), or set `socket`")
@@ -73,7 +72,7 @@ def _no_answer(check: DockerCheck, silent: FetchFailed) -> Outcome:
         return failed(
             Kind.CONNECT, f"nothing listens at {path}: the daemon does not run", silent.phases_ms.get("total")
         )
-    return no_answer(silent)
+    return silent.outcome()
 
 
 def _why_no_connection(path: str) -> int:

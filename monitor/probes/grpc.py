@@ -16,10 +16,10 @@ from typing import Any
 from monitor.config.endpoint import host_and_port
 from monitor.config.kinds.grpc import GrpcCheck
 from monitor.model import Finding, Json, Kind, Outcome
-from monitor.probes.connection import ProbeFailed, Tls, connect
+from monitor.probes.connection import Tls, connect
 from monitor.probes.resolve import resolve
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import failed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 # An answer has two bytes.

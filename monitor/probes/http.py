@@ -25,10 +25,10 @@ from monitor.probes.httpsecrets import without_secrets
 from monitor.probes.oauth import forget_token, kept_token, read_token, token_form
 from monitor.probes.reading import Reading
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import describe, failed, too_slow
+from monitor.probes.verdict import describe, too_slow
 from monitor.units import format_ms, plain
 
-__all__ = ["fetch", "is_prompt", "judge", "kind_of", "no_answer", "probe_http", "request_of"]
+__all__ = ["fetch", "is_prompt", "judge", "kind_of", "probe_http", "request_of"]
 
 Wrong = tuple[Kind, Finding]
 # A server names the highest version that it knows, whatever it was asked by (RFC 9110, 6.2).
@@ -130,7 +130,7 @@ def judge(check: HttpCheck, setting: Setting, answer: Answer | FetchFailed) -> O
 
 
 def _unanswered(check: HttpCheck, fetch_failed: FetchFailed) -> Outcome:
-    outcome = no_answer(fetch_failed)
+    outcome = fetch_failed.outcome()
     findings, observed = why_refused(check, fetch_failed)
     if not observed:
         return outcome
@@ -156,13 +156,6 @@ def _too_slow(check: HttpCheck, answer: Answer, status: Status) -> Iterator[Wron
     if check.phases and status is Status.FAIL:
         for finding, measured in check_phases(answer.phases_ms, check.phases, check.keep_alive):
             yield Kind.SLOW if measured else Kind.CONTENT, finding
-
-
-def no_answer(fetch_failed: FetchFailed) -> Outcome:
-    """Return the verdict when there was no answer by the deadline."""
-    observed: dict[str, Json] = {"address": fetch_failed.address} if fetch_failed.address else {}
-    phases = fetch_failed.phases_ms
-    return failed(fetch_failed.kind, fetch_failed.message, phases.get("total"), phases_ms=phases, observed=observed)
 
 
 def kind_of(finding: Finding, answer: Answer) -> Kind:

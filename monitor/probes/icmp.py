@@ -16,10 +16,9 @@ import icmplib
 
 from monitor.config.kinds.icmp import IcmpCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
-from monitor.probes.connection import ProbeFailed
 from monitor.probes.resolve import resolve
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import failed, too_slow, unconfigured
+from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured
 from monitor.units import format_duration, format_ms, plain
 
 _ECHO_REPLIES = {"IPv4": 0, "IPv6": 129}

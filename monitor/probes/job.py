@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from monitor.config import JobCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
-from monitor.probes.http import kind_of, no_answer
+from monitor.probes.http import kind_of
 from monitor.probes.jsonrules import parse_json
 from monitor.probes.setting import Setting
 from monitor.probes.verdict import describe
@@ -50,7 +50,7 @@ def probe_job(check: JobCheck, setting: Setting) -> Outcome:
     try:
         answer = fetch(Request(url, check.timeout))
     except FetchFailed as failed:
-        return no_answer(failed)
+        return failed.outcome()
     run = _read_run(job_id, answer, id_at)
     if isinstance(run, Finding):
         return _outcome(answer, Status.FAIL, kind_of(run, answer), str(run), run)

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 from monitor.config.kinds.mqtt import MqttCheck
 from monitor.model import Finding, Json, Kind, Outcome
-from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.jsonrules import Remembered, check_rules, parse_json
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
 from monitor.probes.textrules import check_text
-from monitor.probes.verdict import too_slow, verdict
+from monitor.probes.verdict import ProbeFailed, too_slow, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _CONNECT, _CONNACK, _PUBLISH, _SUBSCRIBE, _SUBACK, _DISCONNECT = 0x10, 0x20, 0x30, 0x82, 0x90, 0xE0

@@ -9,12 +9,11 @@ from monitor.config.kinds.redis import KeyRule, RedisCheck
 from monitor.config.redisurl import RedisUrl
 from monitor.config.valuerules import ValueRule
 from monitor.model import Finding, Json, Kind, Outcome, Status
-from monitor.probes.connection import ProbeFailed
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.redisserver import RedisRefused, RedisServer, tls_of
 from monitor.probes.setting import Setting
 from monitor.probes.valuerules import check_value, wanted
-from monitor.probes.verdict import failed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _NUMBER = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")

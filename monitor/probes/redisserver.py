@@ -10,8 +10,9 @@ from redis.connection import AbstractConnection
 
 from monitor.config.redisurl import RedisUrl
 from monitor.model import Kind
-from monitor.probes.connection import ProbeFailed, Tls
+from monitor.probes.connection import Tls
 from monitor.probes.stream import Stream, transport_to
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
 _MOST_BYTES = 2_000_000

@@ -18,8 +18,8 @@ import dns.resolver
 
 from monitor.config.endpoint import is_address
 from monitor.model import Kind
-from monitor.probes.connection import ProbeFailed
 from monitor.probes.curl import exhausted
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration, plain
 
 _HOSTS = Path("/etc/hosts") if os.name != "nt" else Path(os.environ["SYSTEMROOT"], "System32/drivers/etc/hosts")

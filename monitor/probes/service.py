@@ -16,7 +16,6 @@ from monitor.config.environment import make_redactor
 from monitor.config.kinds.service import ServiceCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
-from monitor.probes.http import no_answer
 from monitor.probes.httprules import values_of
 from monitor.probes.jsonrules import parse_json, show
 from monitor.probes.redaction import redacted
@@ -148,7 +147,7 @@ def probe_service(check: ServiceCheck, setting: Setting) -> Outcome:
     try:
         outcome = _judge(check, preset, bool(key), fetch(_request(check, preset, key, setting)))
     except FetchFailed as error:
-        outcome = no_answer(error)
+        outcome = error.outcome()
     return redacted(make_redactor([key]), outcome)
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from monitor.config.kinds.smtp import SmtpCheck
 from monitor.model import Json, Kind, Outcome
 from monitor.probes.certificates import Judgement, judge_chain, read_chain
-from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.setting import Setting
 from monitor.probes.slowness import in_time
 from monitor.probes.starttls import Reply, ask, greeting_of, refused, say_hello, smtp_starttls
 from monitor.probes.textrules import check_text
 from monitor.probes.tls import days_of, no_handshake, tls_observed
-from monitor.probes.verdict import verdict
+from monitor.probes.verdict import ProbeFailed, verdict
 from monitor.units import format_ms, plain, utc_now
 
 _SHOWN_EXTENSIONS = 30

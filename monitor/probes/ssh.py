@@ -11,12 +11,12 @@ import re
 from monitor import __version__
 from monitor.config.kinds.ssh import SshCheck
 from monitor.model import Finding, Json, Kind, Outcome
-from monitor.probes.connection import Connection, ProbeFailed, connect
+from monitor.probes.connection import Connection, connect
 from monitor.probes.setting import Setting
 from monitor.probes.slowness import in_time
 from monitor.probes.starttls import read_line
 from monitor.probes.textrules import check_text
-from monitor.probes.verdict import verdict
+from monitor.probes.verdict import ProbeFailed, verdict
 from monitor.units import format_ms, plain
 
 _LINES_BEFORE = 1000

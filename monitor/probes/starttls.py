@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.model import Kind
-from monitor.probes.connection import Connection, ProbeFailed
+from monitor.probes.connection import Connection
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
 _LINE_BYTES = 4096

@@ -21,7 +21,8 @@ from types import TracebackType
 from typing import Protocol
 
 from monitor.model import Kind
-from monitor.probes.connection import Connection, ProbeFailed, Tls
+from monitor.probes.connection import Connection, Tls
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration, plain
 
 _CHUNK_BYTES = 16384

@@ -6,12 +6,12 @@ from monitor.config.endpoint import unescape
 from monitor.config.kinds.tcp import TcpCheck
 from monitor.config.pattern import compile_pattern
 from monitor.model import Finding, Json, Kind, Outcome
-from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.setting import Setting
 from monitor.probes.slowness import in_time
 from monitor.probes.textrules import shown
 from monitor.probes.tls import no_handshake
-from monitor.probes.verdict import verdict
+from monitor.probes.verdict import ProbeFailed, verdict
 from monitor.units import format_ms, plain
 
 _MOST_BYTES = 65536

@@ -8,11 +8,11 @@ from dataclasses import replace
 from monitor.config.kinds.tls import TlsCheck
 from monitor.model import Json, Kind, Outcome
 from monitor.probes.certificates import Chain, Judgement, explain_refusal, judge_chain, observed_of, read_chain
-from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.setting import Setting
 from monitor.probes.slowness import in_time
 from monitor.probes.starttls import STARTTLS
-from monitor.probes.verdict import verdict
+from monitor.probes.verdict import ProbeFailed, verdict
 from monitor.units import format_ms, plain, utc_now
 
 # Servers behind one name may show different certificates in turn.

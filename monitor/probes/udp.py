@@ -9,12 +9,11 @@ from monitor.config.endpoint import unescape
 from monitor.config.kinds.udp import UdpCheck
 from monitor.config.pattern import compile_pattern
 from monitor.model import Finding, Json, Kind, Outcome
-from monitor.probes.connection import ProbeFailed
 from monitor.probes.datagram import Datagrams
 from monitor.probes.resolve import resolve
 from monitor.probes.setting import Setting
 from monitor.probes.textrules import shown
-from monitor.probes.verdict import failed, too_slow, verdict
+from monitor.probes.verdict import ProbeFailed, failed, too_slow, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _SEND_AGAIN_S = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.units import clip, format_ms
@@ -76,3 +77,35 @@ def too_slow(
         if limit is not None and latency_ms > limit:
             return status, Finding(what, f"at most {format_ms(limit)}", format_ms(latency_ms))
     return None
+
+
+class ProbeFailed(Exception):
+    """There is nothing to judge: why, as a kind and a sentence, and how far it came.
+
+    `chain` holds the certificates that came when they were refused; `code` is that of an answer that says no.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        phases_ms: Mapping[str, float] | None = None,
+        address: str = "",
+        chain: tuple[bytes, ...] = (),
+        code: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.phases_ms = dict(phases_ms or {})
+        self.address = address
+        self.chain = chain
+        self.code = code
+
+    def outcome(self, observed: Mapping[str, Json] | None = None) -> Outcome:
+        """Return the verdict: FAIL of this kind, or UNKNOWN when the fault is our own."""
+        seen: dict[str, Json] = {"address": self.address} if self.address else {}
+        phases = self.phases_ms
+        seen |= observed or {}
+        outcome = failed(self.kind, self.message, phases.get("total"), phases_ms=phases, observed=seen)
+        return replace(outcome, code=self.code)

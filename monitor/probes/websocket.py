@@ -20,11 +20,11 @@ from websockets.uri import WebSocketURI, parse_uri
 from monitor import __version__
 from monitor.config.kinds.websocket import WebsocketCheck
 from monitor.model import Finding, Json, Kind, Outcome
-from monitor.probes.connection import Connection, ProbeFailed, Tls, connect
+from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.redaction import redacted, redactor_for, secrets_among, secrets_of_url
 from monitor.probes.setting import Setting
 from monitor.probes.textrules import check_text
-from monitor.probes.verdict import too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _LONGEST_HEAD_BYTES = 65536

@@ -14,7 +14,7 @@ from monitor.config.kinds.agents import AgentsCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.bounded import Hanging, within
 from monitor.probes.curl import Answer, FetchFailed, fetch
-from monitor.probes.http import kind_of, no_answer
+from monitor.probes.http import kind_of
 from monitor.probes.httprequest import request_of
 from monitor.probes.setting import Setting
 from monitor.probes.verdict import failed, unconfigured, verdict
@@ -51,7 +51,7 @@ def ask(check: AgentsCheck, setting: Setting) -> Source | Outcome:
     try:
         answer = fetch(request)
     except FetchFailed as error:
-        return no_answer(error)
+        return error.outcome()
     observed: dict[str, Json] = {"address": answer.address} if answer.address else {}
     if not 200 <= answer.code <= 299:
         return _wrong_status(answer, observed)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor.model import Kind
+from monitor.probes.verdict import ProbeFailed
 
 MAX_REDIRECTS = 5
 
@@ -92,11 +93,8 @@ class Answer:
         return self.header_block[0].decode("utf-8", "replace").strip() if self.header_block else ""
 
 
-class FetchFailed(Exception):
-    """There is no answer to judge: why, as a kind and a sentence, and how far it came.
-
-    `chain` holds the certificates that were seen, when they were what went wrong.
-    """
+class FetchFailed(ProbeFailed):
+    """There is no answer to judge. `header_block` is the head of what began as one."""
 
     def __init__(
         self,
@@ -107,10 +105,5 @@ class FetchFailed(Exception):
         header_block: tuple[bytes, ...] = (),
         chain: tuple[bytes, ...] = (),
     ) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.message = message
-        self.phases_ms = dict(phases_ms)
-        self.address = address
+        super().__init__(kind, message, phases_ms, address, chain)
         self.header_block = header_block
-        self.chain = chain

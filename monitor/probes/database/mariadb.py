@@ -12,9 +12,10 @@ from pymysql.constants import CR, FIELD_TYPE
 
 from monitor.config.databaseurl import DatabaseUrl, TlsMode
 from monitor.model import Kind
-from monitor.probes.connection import ProbeFailed, Tls
+from monitor.probes.connection import Tls
 from monitor.probes.database.session import Connections, DatabaseFailed, Rows, Value
 from monitor.probes.stream import Stream
+from monitor.probes.verdict import ProbeFailed
 
 T = TypeVar("T")
 _SHARE = 0.9

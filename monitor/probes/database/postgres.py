@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 
 from monitor.config.databaseurl import DatabaseUrl, TlsMode
 from monitor.model import Kind
-from monitor.probes.connection import ProbeFailed, Tls
+from monitor.probes.connection import Tls
 from monitor.probes.database.scram import MECHANISM, Scram, ScramFailed
 from monitor.probes.database.session import MOST_BYTES, Connections, DatabaseFailed, Rows, Value
 from monitor.probes.stream import Stream
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
 _PROTOCOL, _SSL_REQUEST = 196608, 80877103

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from monitor.config.databaseurl import DatabaseUrl
 from monitor.config.kinds.database import ColumnRule, DatabaseCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
-from monitor.probes.connection import ProbeFailed
 from monitor.probes.database.mariadb import open_mariadb
 from monitor.probes.database.postgres import open_postgres
 from monitor.probes.database.session import FEWEST_ROWS, MOST_BYTES, Connections, DatabaseFailed, Rows, Session
@@ -17,7 +16,7 @@ from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
 from monitor.probes.stream import Stream, Transport, transport_to
 from monitor.probes.valuerules import check_value, wanted
-from monitor.probes.verdict import failed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from monitor.model import Kind
-from monitor.probes.connection import ProbeFailed
 from monitor.probes.database.session import MOST_BYTES, DatabaseFailed, Rows, Value
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration
 
 _STEPS = 1000

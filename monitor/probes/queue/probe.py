@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from monitor.config.kinds.queue import QueueCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
-from monitor.probes.connection import ProbeFailed
-from monitor.probes.curl import FetchFailed
 from monitor.probes.jsonrules import show
-from monitor.probes.queue.depth import Depth, QueueFailed, is_count
+from monitor.probes.queue.depth import Depth, is_count
 from monitor.probes.queue.rabbitmq import rabbitmq_depth
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import failed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms
 
 
@@ -25,10 +23,8 @@ def probe_queue(check: QueueCheck, setting: Setting) -> Outcome:
 def _ask(check: QueueCheck, setting: Setting) -> Outcome:
     try:
         depth = _depth(check, setting)
-    except (FetchFailed, ProbeFailed, QueueFailed) as error:
-        observed: dict[str, Json] = {"address": error.address} if error.address else {}
-        phases = error.phases_ms
-        return failed(error.kind, error.message, phases.get("total"), phases_ms=phases, observed=observed)
+    except ProbeFailed as error:
+        return error.outcome()
     return _judge(check, depth)
 
 

@@ -11,8 +11,9 @@ from monitor.config.kinds.queue import QueueCheck
 from monitor.model import Json, Kind
 from monitor.probes.curl import Answer, Request, fetch
 from monitor.probes.jsonrules import parse_json
-from monitor.probes.queue.depth import Depth, QueueFailed, is_count
+from monitor.probes.queue.depth import Depth, is_count
 from monitor.probes.setting import Setting
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
 _FIELDS = {"messages": "messages", "ready": "messages_ready", "unacked": "messages_unacknowledged"}
@@ -20,7 +21,7 @@ _DEAD_STATES = ("down", "crashed", "stopped", "terminated", "minority")
 
 
 def rabbitmq_depth(check: QueueCheck, setting: Setting) -> Depth:
-    """Return what waits; QueueFailed or FetchFailed when that is not to be had."""
+    """Return what waits; ProbeFailed when that is not to be had."""
     answer = fetch(
         Request(
             f"{check.management}/api/queues/{quote(check.vhost, safe='')}/{quote(check.queue or '', safe='')}",
@@ -36,7 +37,7 @@ def rabbitmq_depth(check: QueueCheck, setting: Setting) -> Depth:
     document = _document(check, answer)
     state = document.get("state")
     if isinstance(state, str) and state.lower() in _DEAD_STATES:
-        raise QueueFailed(Kind.STATUS, f"the queue is {plain(state, 40)}", answer.phases_ms, answer.address)
+        raise ProbeFailed(Kind.STATUS, f"the queue is {plain(state, 40)}", answer.phases_ms, answer.address)
     observed: dict[str, Json] = {"address": answer.address} if answer.address else {}
     for name in ("messages_ready", "messages_unacknowledged"):
         if is_count(document.get(name)):
@@ -52,8 +53,8 @@ def rabbitmq_depth(check: QueueCheck, setting: Setting) -> Depth:
 
 
 def _document(check: QueueCheck, answer: Answer) -> Mapping[str, Any]:
-    def fail(kind: Kind, message: str) -> QueueFailed:
-        return QueueFailed(kind, message, answer.phases_ms, answer.address)
+    def fail(kind: Kind, message: str) -> ProbeFailed:
+        return ProbeFailed(kind, message, answer.phases_ms, answer.address)
 
     if answer.code in (401, 403):
         raise fail(Kind.AUTH, f"RabbitMQ refused the login of {plain(check.login[0], 60)!r}: status {answer.code}")

@@ -7,9 +7,10 @@ from typing import Any
 
 from monitor.config.kinds.queue import QueueCheck
 from monitor.model import Json, Kind
-from monitor.probes.queue.depth import Depth, QueueFailed
+from monitor.probes.queue.depth import Depth
 from monitor.probes.redisserver import RedisRefused, RedisServer, tls_of
 from monitor.probes.setting import Setting
+from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
 # Entries that are counted one by one, where Redis does not know how many are left: after some were deleted.
@@ -19,7 +20,7 @@ _MISSHAPEN = (TypeError, LookupError, AttributeError, ValueError)
 
 
 def redis_depth(check: QueueCheck, setting: Setting) -> Depth:
-    """Return what waits; QueueFailed or ProbeFailed when that is not to be had."""
+    """Return what waits; ProbeFailed when that is not to be had."""
     assert check.redis is not None, "it has a Redis URL"
     ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
     tls = tls_of(check.verify, ca_file, check.server_name, check.redis)
@@ -30,7 +31,7 @@ def redis_depth(check: QueueCheck, setting: Setting) -> Depth:
             depth = _list(check, server) if check.list else _stream(check, server)
         except RedisRefused as error:
             phases = transport.phases_ms | {"total": transport.elapsed_ms}
-            raise QueueFailed(error.kind, error.message, phases, transport.address) from error
+            raise ProbeFailed(error.kind, error.message, phases, transport.address) from error
         except _MISSHAPEN as error:
             raise transport.failed(Kind.PROTOCOL, f"not as Redis speaks ({type(error).__name__})") from error
         depth.latency_ms = transport.elapsed_ms
