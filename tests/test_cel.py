@@ -226,9 +226,9 @@ def test_whatever_is_written_is_a_condition_or_a_sentence(text: str) -> None:
 
 
 def took_s(expression: str, body: bytes) -> float:
-    began = time.monotonic()
+    began = time.thread_time()
     judged(expression, body)
-    return time.monotonic() - began
+    return time.thread_time() - began
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """`checks.yaml`: what is accepted, what it means, and exactly what is said of what is not."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +280,40 @@ checks:
     assert isinstance(check, HttpCheck)
     assert check.expect_status == (200, 204)
     assert check.expect_jsonpath[0].limits == {"equals": None}
+
+
+def test_rules_that_are_spelled_alike_are_one_and_others_are_not() -> None:
+    loaded = load("""
+checks:
+  - {name: a, type: http, url: "http://a", expect_jsonpath: [{path: $.n, equals: 1}, {path: $.m, equals: null}]}
+  - {name: b, type: http, url: "http://b", expect_jsonpath: [{path: $.n, equals: 1}, {path: $.m, exists: true}]}
+  - {name: c, type: http, url: "http://c", expect_jsonpath: [{path: $.n, equals: true}, {path: $.n, equals: 1.0}]}
+""")
+    a, b, c = (check.expect_jsonpath for check in loaded.config.checks if isinstance(check, HttpCheck))
+
+    assert a[0] is b[0]
+    assert [rule.limits for rule in a] == [{"equals": 1}, {"equals": None}]
+    assert [rule.limits for rule in b] == [{"equals": 1}, {"exists": True}]
+    assert [repr(rule.equals) for rule in (*a[:1], *c)] == ["1", "True", "1.0"]
+
+
+def test_a_check_knows_what_the_file_says_of_it_and_what_comes_from_global() -> None:
+    check = load("global: {retries: 5}\nchecks: [{name: a, type: ssh, host: a, every: 9s}]").checks["a"]
+
+    assert (check.retries, check.every) == (5, 9.0)
+    assert check.model_fields_set == {"name", "type", "host", "every"}
+
+
+def test_an_import_builds_no_validators() -> None:
+    code = """
+from monitor.config.fields import Block
+import monitor.config
+def below(block): return [block, *(one for sub in block.__subclasses__() for one in below(sub))]
+print([block.__name__ for block in below(Block) if block is not Block and block.__pydantic_complete__])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_digest_is_that_of_the_text() -> None:

@@ -1,5 +1,6 @@
 """Many checks: defaults, templates, `for_each` and included files, and that an edit of any of them is noticed."""
 
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import jsonschema
 import pytest
 
 from monitor.checker.configuration import Configuration
-from monitor.config import Config, ConfigError, Environment, LoadedConfig, load_config
+from monitor.config import Config, ConfigError, ConfigFile, Environment, LoadedConfig, load_config
 from monitor.config import loading as loading_module
 from monitor.config.yamlfile import read_yaml
 from tests.make import load
@@ -32,7 +33,7 @@ def house(folder: Path, files: dict[str, str]) -> Path:
 
 
 def host(name: str) -> str:
-    return f"- {{name: {name}, type: host, metric: cpu}}\n"
+    return f"- {{name: {name}, type: host, metric: cpu, warn_percent: 90}}\n"
 
 
 def test_the_nearest_word_counts_from_the_check_to_what_is_built_in() -> None:
@@ -49,7 +50,7 @@ checks:
   - {name: later template, use: [api, slow], url: "http://a"}
   - {name: template, use: api, url: "http://a"}
   - {name: type, type: http, url: "http://a"}
-  - {name: all, type: host, metric: cpu}
+  - {name: all, type: host, metric: cpu, warn_percent: 90}
 """)
     own, later, template, kind, everything = (loaded.checks[name] for name in loaded.checks)
 
@@ -156,7 +157,7 @@ x-more: &more {every: 20s, group: More}
 checks:
   - {<<: *base, name: a, url: "http://a"}
   - {<<: [*base, *more], name: b, url: "http://b", tags: &tags [x, y]}
-  - {name: c, type: host, metric: cpu, tags: *tags}
+  - {name: c, type: host, metric: cpu, warn_percent: 90, tags: *tags}
 """)
     a, b, c = loaded.checks.values()
 
@@ -176,13 +177,13 @@ def test_included_files_are_read_in_order_with_templates_and_defaults_of_their_o
             "checks.yaml": """
 include: [checks.d, more/*.yaml, checks.d/b.yml]
 defaults: {all: {owner: ops, group: Main}}
-templates: {cpu: {type: host, metric: cpu}, disk: {type: host, metric: disk}}
+templates: {cpu: {type: host, metric: cpu, warn_percent: 90}, disk: {type: host, metric: disk, warn_percent: 90}}
 checks: [{name: main, use: cpu}]
 """,
             "checks.d/b.yml": "- {name: b, use: cpu}\n",
             "checks.d/a.yaml": """
 defaults: {all: {group: A}, host: {every: 7s}}
-templates: {cpu: {type: host, metric: memory}}
+templates: {cpu: {type: host, metric: memory, warn_percent: 90}}
 x-free: 1
 checks: [{name: a, use: cpu}, {name: a disk, use: disk, depends_on: [main, c]}]
 """,
@@ -244,7 +245,7 @@ class Reader:
     """A configuration and its reader: `look` returns what was read anew, or None when nothing was."""
 
     def __init__(self, path: Path) -> None:
-        self.configuration = Configuration(path, start_demo=False)
+        self.configuration = Configuration(ConfigFile(path), start_demo=False)
 
     def look(self) -> list[str] | None:
         read: list[Future[LoadedConfig]] = []
@@ -304,16 +305,49 @@ def test_what_was_read_already_is_not_read_again_unless_it_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = house(tmp_path, {"checks.yaml": FOLDER, "checks.d/a.yaml": host("a")})
-    loaded = load_config(path)
+    file = ConfigFile(path)
+    loaded = file.read()
     reads: list[Any] = []
     real = loading_module.read_yaml
     monkeypatch.setattr(loading_module, "read_yaml", lambda *args: reads.append(args) or real(*args))
 
-    assert Configuration(path, start_demo=False, loaded=loaded).loaded is loaded
+    assert Configuration(file, start_demo=False).loaded is loaded
     assert reads == []
 
     house(tmp_path, {"checks.d/b.yaml": host("b")})
-    assert list(Configuration(path, start_demo=False, loaded=loaded).loaded.checks) == ["a", "b"]
+    assert list(Configuration(file, start_demo=False).loaded.checks) == ["a", "b"]
+
+
+def test_an_invalid_file_is_read_once_and_refused_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = house(tmp_path, {"checks.yaml": "checks: [{name: a}]"})
+    reads: list[Any] = []
+    real = loading_module.read_yaml
+    monkeypatch.setattr(loading_module, "read_yaml", lambda *args: reads.append(args) or real(*args))
+    file = ConfigFile(path)
+
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="missing key 'type'"):
+            file.read()
+    assert len(reads) == 1
+    house(tmp_path, {"checks.yaml": "checks: [{name: ab, type: host, metric: cpu, warn_percent: 90}]"})
+    assert [check.name for check in file.read().config.checks] == ["ab"]
+
+
+def test_threads_that_ask_at_once_share_one_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = house(tmp_path, {"checks.yaml": FOLDER, "checks.d/a.yaml": host("a")})
+    file = ConfigFile(path)
+    both, reads = threading.Barrier(2), []
+    real = loading_module.read_yaml
+    monkeypatch.setattr(loading_module, "read_yaml", lambda *args: reads.append(args) or real(*args))
+
+    def ask() -> LoadedConfig:
+        both.wait(60)
+        return file.read()
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = (asked.result() for asked in [threads.submit(ask), threads.submit(ask)])
+    assert first is second
+    assert len(reads) == 1
 
 
 @pytest.mark.parametrize(
@@ -338,7 +372,7 @@ templates: {api: {type: http, every: 15s}}
 checks:
   - {name: a, use: api, url: "http://a"}
   - {name: "b ((host))", type: tcp, host: ((host)), port: ((port)), for_each: {host: [a, b], port: [80]}}
-  - {name: c, type: host, metric: cpu}
+  - {name: c, type: host, metric: cpu, warn_percent: 90}
 """
     validator = jsonschema.Draft202012Validator(SCHEMA)
 

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 from monitor.config.environment import Environment
 from monitor.config.include import Sources, find, label_of
-from monitor.config.templates import Origin, Scope, expanded, owner_of, shape
+from monitor.config.layers import Scope
+from monitor.config.otherwords import key_hint
+from monitor.config.templates import Origin, expanded
+from monitor.config.values import owner_of, shape
 from monitor.config.yamlfile import Document, Problem, read_yaml
 from monitor.config.yamlfile import Path as KeyPath
-from monitor.units import did_you_mean
 
 _OF_INCLUDED = ("checks", "templates", "defaults")
 
@@ -77,7 +79,8 @@ def assemble(document: Document, text: str, sources: Sources, environment: Envir
         # Said already; the models see only what has the right shape.
         if not isinstance(values.get(key, {}), dict):
             del values[key]
-    checks = values.get("checks", [])
+    # `checks:` with nothing below it, yet, holds none.
+    checks = [] if values.get("checks") is None else values["checks"]
     found: list[Any] = []
     if isinstance(checks, list):
         found += _checks_of(checks, document, ("checks",), scope, made)
@@ -178,7 +181,7 @@ def _foreign(document: Document) -> list[Problem]:
             continue
         else:
             known = ", ".join(_OF_INCLUDED)
-            text = f"unknown key {key!r}{did_you_mean(key, _OF_INCLUDED)}; an included file has {known}"
+            text = f"unknown key {key!r}{key_hint(key, _OF_INCLUDED)}; an included file has {known}"
         problems.append(document.problem((key,), text))
     if "checks" not in document.value and not problems:
         known_values = [key for key in document.value if key in _OF_INCLUDED]

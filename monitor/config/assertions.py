@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Annotated, Any, Literal
+from weakref import WeakValueDictionary
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 
 from monitor.config.fields import (
+    TEXTS_SCHEMA,
     Block,
     Count,
     Duration,
     HeaderName,
     JsonPath,
+    Many,
     Number,
+    OrAlone,
     Regex,
     Regexes,
     Texts,
@@ -82,10 +93,9 @@ class LengthRule(Block):
 
 _TYPE_SCHEMA = {"enum": ["string", "number", "integer", "boolean", "null", "array", "object", None]}
 _TYPES_SCHEMA = {"anyOf": [_TYPE_SCHEMA, {"type": "array", "minItems": 1, "items": _TYPE_SCHEMA}]}
-_LENGTH_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 0}, LengthRule.model_json_schema()]}
 
 JsonTypes = Annotated[tuple[JsonType, ...], BeforeValidator(_json_types), WithJsonSchema(_TYPES_SCHEMA)]
-Length = Annotated[LengthRule, BeforeValidator(_exactly), WithJsonSchema(_LENGTH_SCHEMA)]
+Length = Annotated[LengthRule, BeforeValidator(_exactly), OrAlone({"type": "integer", "minimum": 0}, LengthRule)]
 
 
 class JsonRule(Block):
@@ -105,8 +115,8 @@ class JsonRule(Block):
     le: Number | None = Field(None, description="at most")
     gt: Number | None = Field(None, description="greater than")
     ge: Number | None = Field(None, description="at least")
-    in_: tuple[Any, ...] = Field((), alias="in", description="one of these values")
-    not_in: tuple[Any, ...] = Field((), description="none of these values; still needs a match")
+    in_: Many[Any] = Field((), alias="in", description="one of these values")
+    not_in: Many[Any] = Field((), description="none of these values; still needs a match")
     contains: Any = Field(None, description="a text that holds this text, or a list that holds this value; a list: all")
     matches: Regex | None = Field(None, description="a text in which this regular expression (RE2) is found")
     exists: bool | None = Field(None, description="true: the path matches (null too); false: it does not")
@@ -137,6 +147,20 @@ class JsonRule(Block):
         return self
 
 
+_read_rules: WeakValueDictionary[str, JsonRule] = WeakValueDictionary()
+
+
+def _read_once(values: object, read: ValidatorFunctionWrapHandler) -> JsonRule:
+    # Thousands of checks say the same. By its spelling: to Python 1, 1.0 and true are equal, to a rule they are not.
+    key = repr(values) if isinstance(values, dict) else ""
+    rule = _read_rules.get(key) or read(values)
+    if key:
+        _read_rules[key] = rule
+    return rule
+
+
+JsonRules = Many[Annotated[JsonRule, WrapValidator(_read_once)]]
+
 # `equals: null` means something; nothing to compare with does not.
 _NOT_EMPTY = JSON_PREDICATES[2:]
 _BODY_PREDICATES = ("contains", "not_contains", "matches", "not_matches")
@@ -146,7 +170,7 @@ _PHASES = ("dns_ms", "connect_ms", "tls_ms", "ttfb_ms", "total_ms")
 
 
 class BodyRule(Block):
-    """What the text of the body must hold: each a text, or a list of texts that must all be so.
+    """What the text of the body must hold: each a text, or a list of texts that must all be so. Alone it is `contains`.
 
     The text is read in the charset that the answer names (`Content-Type`, a byte order mark, `<meta charset>`), else in
     UTF-8. A body that is empty, cut or not in that charset is a failure, of `not_contains` too. Regular expressions
@@ -163,6 +187,13 @@ class BodyRule(Block):
     def _has_a_limit(self) -> BodyRule:
         _needs_one_of(self, _BODY_PREDICATES, "")
         return self
+
+
+def _contained(value: object) -> object:
+    return {"contains": value} if isinstance(value, (str, list)) else value
+
+
+Body = Annotated[BodyRule, BeforeValidator(_contained), OrAlone(TEXTS_SCHEMA, BodyRule)]
 
 
 class HeaderRule(Block):
@@ -214,8 +245,7 @@ class UrlRule(Block):
         return self
 
 
-_URL_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, UrlRule.model_json_schema()]}
-FinalUrl = Annotated[UrlRule, BeforeValidator(_exactly), WithJsonSchema(_URL_SCHEMA)]
+FinalUrl = Annotated[UrlRule, BeforeValidator(_exactly), OrAlone({"type": "string", "minLength": 1}, UrlRule)]
 
 
 class PhaseLimits(Block):

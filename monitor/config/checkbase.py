@@ -12,6 +12,7 @@ from monitor.config.fields import (
     Count,
     Days,
     Duration,
+    Many,
     Name,
     Percent,
     SeverityField,
@@ -22,14 +23,44 @@ from monitor.model import Category, Event, Severity
 from monitor.occurrence import DayTimes
 from monitor.units import format_duration
 
-# Files from before it was called `retry_interval` hold as they are.
-RETRY_INTERVAL = AliasChoices("retry_interval", "retry_backoff_s")
 
-
-def with_older_name(schema: dict[str, Any]) -> None:
+def _with_older_name(schema: dict[str, Any]) -> None:
     """Let the JSON Schema accept `retry_backoff_s`, too."""
     wait = schema["properties"]["retry_interval"]
     schema["properties"]["retry_backoff_s"] = wait | {"title": "Retry Backoff S", "deprecated": True}
+
+
+class Policy(Block):
+    """How often a check runs, when it is believed and who is told: `global:` says it for all, a check for itself."""
+
+    model_config = ConfigDict(json_schema_extra=_with_older_name)
+
+    every: Duration = Field(30.0, description="how often a check runs")
+    timeout: Duration = Field(10.0, description="one deadline over the whole probe")
+    retries: Count = Field(2, le=20, description="more probes that must agree before it gets worse (FAIL or WARN)")
+    retry_interval: Duration = Field(
+        5.0,
+        # Files from before it had this name hold as they are.
+        validation_alias=AliasChoices("retry_interval", "retry_backoff_s"),
+        description="wait before each of those probes; `retry_backoff_s` is its older name",
+    )
+    fail_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must fail before a check is FAIL")
+    recover_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must be well before FAIL is over")
+    flap_detection: bool = Field(True, description="while a check flaps, failures open no new alert")
+    flap_low: Percent = Field(20.0, description="percent of change below which a check no longer flaps")
+    flap_high: Percent = Field(30.0, description="percent of change from which on a check flaps")
+    severity: SeverityField = Field(
+        Severity.P3, description="how much a failure matters: P1 to P4, or critical, high, medium, low"
+    )
+    notify_on: Many[Event] = Field(tuple(Event), description="what is sent")
+    channels: Many[str] | None = Field(
+        None, description="names of channels that are told; without it every configured one, or the console"
+    )
+
+    @property
+    def retry_backoff_s(self) -> float:
+        """The older name of `retry_interval`."""
+        return self.retry_interval
 
 
 class HttpPost(Block):
@@ -44,11 +75,11 @@ class HttpPost(Block):
 
 
 class OnFail(Block):
-    actions: tuple[HttpPost, ...] = Field((), description="remedies to try when a failure is confirmed")
-    notify: tuple[Event, ...] = Field((), description="more events to send, besides `notify_on`")
+    actions: Many[HttpPost] = Field((), description="remedies to try when a failure is confirmed")
+    notify: Many[Event] = Field((), description="more events to send, besides `notify_on`")
 
 
-class CheckBase(Block):
+class CheckBase(Policy):
     """Keys that every check has. What the file leaves out is taken from `global:` when it is read.
 
     A kind overrides the class variables: `example` is YAML of one check of it (README and the tests use it), and
@@ -56,8 +87,6 @@ class CheckBase(Block):
     `is_computed`: it is judged from other checks, whose verdicts are confirmed already. `has_clock`: it knows times of
     its own, so that `timezone` stands without `at`, too.
     """
-
-    model_config = ConfigDict(json_schema_extra=with_older_name)
 
     example: ClassVar[str] = ""
     trouble: ClassVar[Category] = Category.APPLICATION
@@ -69,29 +98,13 @@ class CheckBase(Block):
     type: str = Field(description="what kind of check it is")
     name: Name = Field(description="unique; what the wall shows")
     group: Name = Field("Services", description="cards of one group stand together")
-    tags: tuple[str, ...] = Field((), description="words to search and filter by")
-    severity: SeverityField = Field(Severity.P3, description="P1 to P4, or critical, high, medium, low")
+    tags: Many[str] = Field((), description="words to search and filter by")
     category: Category | None = Field(None, description="kind of trouble; chosen by the check's type without it")
-    every: Duration = Field(30.0, description="how often it runs")
     at: ClockTimes = Field((), description='instead of `every`: the time of day, or a list of them, such as "07:30"')
     days: Days = Field((), description="days of `at`, such as `mon-fri`, `weekend` or `[mon, thu]`; all without it")
     timezone: TimeZone | None = Field(None, description="zone of `at`; without it `global:`'s")
-    timeout: Duration = Field(10.0, description="one deadline over the whole probe")
-    retries: Count = Field(2, le=20, description="more probes that must agree before it gets worse (FAIL or WARN)")
-    retry_interval: Duration = Field(
-        5.0,
-        validation_alias=RETRY_INTERVAL,
-        description="wait before each of those probes; `retry_backoff_s` is its older name",
-    )
-    fail_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must fail before it is FAIL")
-    recover_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must be well before FAIL is over")
-    flap_detection: bool = Field(True, description="while it flaps, failures open no new alert")
-    flap_low: Percent = Field(20.0, description="percent of change below which it no longer flaps")
-    flap_high: Percent = Field(30.0, description="percent of change from which on it flaps")
-    depends_on: tuple[Name, ...] = Field((), description="checks without which this one cannot be well")
-    notify_on: tuple[Event, ...] = Field(tuple(Event), description="what is sent")
-    channels: tuple[str, ...] | None = Field(None, description="names of channels that are told")
-    on_fail: OnFail = Field(OnFail(), description="what to do when a failure is confirmed")
+    depends_on: Many[Name] = Field((), description="checks without which this one cannot be well")
+    on_fail: OnFail = Field(OnFail.model_construct(), description="what to do when a failure is confirmed")
     runbook: WebUrl | None = Field(None, description="link shown with every alert")
     owner: Name | None = Field(None, description="who to ask: a person or a team, shown with every alert")
     enabled: bool = Field(True, description="false: known, but not checked")
@@ -128,11 +141,6 @@ class CheckBase(Block):
     def target(self) -> str:
         """What it looks at, as the file has it: a URL, `host:port`, a path. It may hold secrets: show it redacted."""
         return ""
-
-    @property
-    def retry_backoff_s(self) -> float:
-        """The older name of `retry_interval`."""
-        return self.retry_interval
 
     @property
     def events(self) -> tuple[Event, ...]:

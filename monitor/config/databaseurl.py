@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote
 
 Dialect = Literal["postgresql", "mysql", "sqlite"]
 TlsMode = Literal["off", "prefer", "require", "verify"]
+ChannelBinding = Literal["disable", "prefer", "require"]
 
 _DIALECTS: dict[str, Dialect] = {
     "postgres": "postgresql",
@@ -58,6 +59,8 @@ _VERIFY_KEYS = ("ssl_verify_cert", "ssl_verify_identity")
 # They say how well a connection must be kept secret, and none of them may be left unheard.
 _SECURITY = re.compile(r"ssl|tls|gssencmode|require_auth|channel_binding", re.IGNORECASE)
 _HARMLESS = ("sslcompression", "sslsni", "gssencmode", "channel_binding", "ssl_min_protocol_version", "sslnegotiation")
+_UNMET = re.compile(r"gssencmode=require|ssl_min_protocol_version=tlsv1\.3", re.IGNORECASE)
+_BINDINGS: dict[str, ChannelBinding] = {"disable": "disable", "prefer": "prefer", "require": "require"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class DatabaseUrl:
     tls: TlsMode | None = None
     ca_file: str | None = None
     options: str = ""
+    channel_binding: ChannelBinding = "prefer"
 
     @property
     def place(self) -> str:
@@ -92,6 +96,8 @@ def parse_database_url(text: str) -> DatabaseUrl:
     dialect = _DIALECTS.get(match["scheme"].lower())
     if dialect is None:
         raise ValueError(f"expected postgresql://, mysql://, mariadb:// or sqlite://, got {match['scheme']}://")
+    if "\0" in unquote(text):
+        raise ValueError("expected a URL without a NUL character (%00)")
     query = {key.lower(): value for key, value in parse_qsl(match["query"] or "", keep_blank_values=True)}
     if dialect == "sqlite":
         return _sqlite(match)
@@ -104,6 +110,9 @@ def parse_database_url(text: str) -> DatabaseUrl:
     if not user:
         raise ValueError(f"expected a user name in the URL, such as {match['scheme']}://user:password@host/name")
     tls, ca_file = _tls(query)
+    binding = query.get("channel_binding", "prefer")
+    if binding not in _BINDINGS:
+        raise ValueError(f"channel_binding: expected {', '.join(_BINDINGS)}")
     return DatabaseUrl(
         dialect,
         "" if socket else host or "localhost",
@@ -115,6 +124,7 @@ def parse_database_url(text: str) -> DatabaseUrl:
         tls,
         ca_file,
         query.get("options", "") if dialect == "postgresql" else "",
+        _BINDINGS[binding],
     )
 
 
@@ -148,9 +158,11 @@ def _tls(query: Mapping[str, str]) -> tuple[TlsMode | None, str | None]:
             mode = _TLS_MODES[value.lower()]
         elif key in _CA_KEYS:
             ca_file = None if value == "system" else value
-            mode = mode if mode in ("off", "prefer", "require") else "verify"
         elif key in _VERIFY_KEYS:
             mode = "verify" if value.lower() in ("1", "true", "yes") else mode
-        elif _SECURITY.search(key) and key not in _HARMLESS:
+        elif _UNMET.fullmatch(f"{key}={value}") or (_SECURITY.search(key) and key not in _HARMLESS):
             raise ValueError(f"the parameter {key!r} is not supported; use tls and ca_file of the check")
+    # libpq verifies by `require`, too, where it has a root certificate; `allow` and `prefer` it does not.
+    if (mode == "require" and "sslrootcert" in query) or (mode is None and any(key in query for key in _CA_KEYS)):
+        mode = "verify"
     return mode, ca_file

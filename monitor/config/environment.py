@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\{([A-Z][A-Z0-9_]*)\}")
+_REFERENCE = re.compile(r"\\?(?:\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\{([A-Z][A-Z0-9_]*)\})")
 _SECRET_NAME = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK|DATABASE_URL|REDIS_URL|DSN|AUTH", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 _BEARER = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
@@ -47,11 +47,13 @@ class Environment:
         """Return the text with `{NAME}` and `${NAME}` filled in, and the names that are not set.
 
         `${NAME:-default}` has a default. Braces around anything but a name in capitals stay as they are,
-        so that `{job_id}`, regular expressions and JSON bodies pass through.
+        so that `{job_id}`, regular expressions and JSON bodies pass through; so does `\\{NAME}`, without its backslash.
         """
         missing: list[str] = []
 
         def fill(match: re.Match[str]) -> str:
+            if match[0].startswith("\\"):
+                return match[0][1:]
             name = match[1] or match[3]
             value = self.variables.get(name, "") or (match[2] or "")
             if not value and match[2] is None:

@@ -14,9 +14,10 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from monitor.config.kinds import CHECK_MODELS
-from monitor.config.templates import BORROWING, shape
+from monitor.config.layers import BORROWING
+from monitor.config.otherwords import key_hint, type_hint
+from monitor.config.values import shape
 from monitor.config.yamlfile import Path
-from monitor.units import did_you_mean
 
 Redact = Callable[[str], str]
 Place = tuple[int | str, ...]
@@ -33,7 +34,7 @@ def place_of(loc: Place, values: Any) -> Path:
         inner = _step(values, part)
         if inner is not _NOTHING:
             path, values = (*path, part), inner
-        elif position == len(loc) - 1 and not _is_tag(part):
+        elif position == len(loc) - 1 and isinstance(part, str) and not _is_tag(part):
             path = (*path, part)
     return path
 
@@ -53,8 +54,8 @@ def _is_check_tag(loc: Place, position: int) -> bool:
     return position == _TAG and loc[0] == "checks" and isinstance(loc[1], int) and loc[_TAG] in CHECK_MODELS
 
 
-def _is_tag(part: int | str) -> bool:
-    return isinstance(part, str) and (part in CHECK_MODELS or "[" in part or part in ("int", "str", "float"))
+def _is_tag(part: str) -> bool:
+    return part in CHECK_MODELS or "[" in part or part in ("int", "str", "float")
 
 
 def sentence(detail: ErrorDetails, root: type[BaseModel], redact: Redact) -> str:
@@ -69,14 +70,14 @@ def sentence(detail: ErrorDetails, root: type[BaseModel], redact: Redact) -> str
 def _sentence(detail: ErrorDetails, root: type[BaseModel]) -> str:
     error, leaf = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
     if error == "extra_forbidden":
-        return f"unknown key {leaf!r}{did_you_mean(leaf, keys_around(detail['loc'], root))}"
+        return f"unknown key {leaf!r}{key_hint(leaf, keys_around(detail['loc'], root))}"
     if error == "missing":
         return f"missing key {leaf!r}"
     if error == "union_tag_not_found":
         return f"missing key 'type'; expected one of {', '.join(CHECK_MODELS)}"
     if error == "union_tag_invalid":
         got = str(detail["input"].get("type"))
-        return f"unknown type {got!r}{did_you_mean(got, CHECK_MODELS)}; expected one of {', '.join(CHECK_MODELS)}"
+        return f"unknown type {got!r}{type_hint(got, CHECK_MODELS)}; expected one of {', '.join(CHECK_MODELS)}"
     if error == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     return f"{_standard(detail)}, got {_got(detail['input'])}"

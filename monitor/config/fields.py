@@ -6,13 +6,26 @@ Every block of the file is a `Block`: unknown keys are errors, and values do not
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from monitor.config.expression import compile_expression
 from monitor.config.jsonpath import compile_path
+from monitor.config.limits import never_warns
 from monitor.config.pattern import compile_pattern
 from monitor.model import Severity
 from monitor.occurrence import WEEK
@@ -50,7 +63,7 @@ def _time_zone(value: str) -> str:
 
 
 def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, (int, str)) else value
+    return (value,) if isinstance(value, (int, float, str, dict, BaseModel)) else value
 
 
 def _web_url(value: str) -> str:
@@ -179,6 +192,18 @@ def _name(value: str) -> str:
     return value
 
 
+class _OrOne:
+    """Says in the JSON Schema that an item alone may stand for the list."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        listed = handler(schema)
+        return {"anyOf": [listed["items"], listed]}
+
+
+Item = TypeVar("Item")
+# A list; a value alone is a list of one.
+Many = Annotated[tuple[Item, ...], BeforeValidator(_one_or_many), _OrOne()]
+
 _SPANS = {"weekdays": WEEK[:5], "weekend": WEEK[5:]}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 _DURATION_SCHEMA = {
@@ -217,12 +242,7 @@ _CODE_SCHEMA = {
         {"type": "string", "pattern": r"^\s*([1-5][xX]{2}|[1-5]\d\d(\s*-\s*[1-5]\d\d)?)\s*$"},
     ]
 }
-_CODES_SCHEMA = {"anyOf": [*_CODE_SCHEMA["anyOf"], {"type": "array", "items": _CODE_SCHEMA}]}
-HttpCodes = Annotated[
-    tuple[Annotated[int | str, BeforeValidator(_http_code)], ...],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema(_CODES_SCHEMA),
-]
+HttpCodes = Many[Annotated[int | str, BeforeValidator(_http_code), WithJsonSchema(_CODE_SCHEMA)]]
 HttpMethod = Annotated[str, AfterValidator(_http_method)]
 HeaderName = Annotated[str, AfterValidator(_http_header)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
@@ -231,17 +251,39 @@ Expression = Annotated[str, AfterValidator(_expression)]
 Secret = Annotated[SecretStr, BeforeValidator(_secret)]
 Wording = Annotated[str, BeforeValidator(_wording)]
 
-_TEXTS_SCHEMA = {
+TEXTS_SCHEMA = {
     "anyOf": [
         {"type": "string", "minLength": 1},
         {"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}},
     ]
 }
-Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), WithJsonSchema(_TEXTS_SCHEMA)]
-Regexes = Annotated[tuple[Regex, ...], BeforeValidator(_texts), WithJsonSchema(_TEXTS_SCHEMA)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts), WithJsonSchema(TEXTS_SCHEMA)]
+Regexes = Annotated[tuple[Regex, ...], BeforeValidator(_texts), WithJsonSchema(TEXTS_SCHEMA)]
 
 
 class Block(BaseModel):
-    """A block of the file: unknown keys are errors, values do not change once read."""
+    """A block of the file: unknown keys are errors, values do not change once read.
+
+    Its validator is built when a first file is read, not with the module. So a default that is a block is made by
+    `model_construct`.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    @model_validator(mode="after")
+    def _can_warn(self) -> Self:
+        if wrong := never_warns(self):
+            raise ValueError(f"{wrong.key}: {wrong.text}")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class OrAlone:
+    """Says in the JSON Schema that a value alone, of this schema, may stand for the block."""
+
+    alone: dict[str, object]
+    block: type[Block]
+
+    def __get_pydantic_json_schema__(self, _schema: object, _handler: object) -> dict[str, object]:
+        # When it is asked for: an import would pay for it otherwise.
+        return {"anyOf": [self.alone, self.block.model_json_schema()]}

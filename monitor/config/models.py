@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from monitor.config.checkbase import RETRY_INTERVAL, with_older_name
-from monitor.config.fields import Block, Count, Duration, Name, Number, Percent, SeverityField, TimeZone, WebUrl
+from monitor.config.checkbase import Policy
+from monitor.config.fields import Block, Count, Duration, Many, Name, Number, SeverityField, TimeZone, WebUrl
 from monitor.config.kinds import Check
 from monitor.config.schema import with_borrowing
-from monitor.model import Event, Severity
+from monitor.model import Severity
 
 
 class Thresholds(Block):
@@ -22,41 +22,16 @@ class Thresholds(Block):
     api_crit_ms: Number | None = Field(None, gt=0, description="an http answer slower than this is FAIL")
 
 
-class General(Block):
+class General(Policy):
     """`global:`: what holds for every check that does not say otherwise."""
 
-    model_config = ConfigDict(json_schema_extra=with_older_name)
-
-    every: Duration = Field(30.0, description="how often a check runs")
-    timeout: Duration = Field(10.0, description="one deadline over the whole probe")
-    retries: Count = Field(2, le=20, description="more probes that must agree before it gets worse (FAIL or WARN)")
-    retry_interval: Duration = Field(
-        5.0,
-        validation_alias=RETRY_INTERVAL,
-        description="wait before each of those probes; `retry_backoff_s` is its older name",
-    )
-    fail_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must fail before a check is FAIL")
-    recover_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must be well before FAIL is over")
-    flap_detection: bool = Field(True, description="while a check flaps, failures open no new alert")
-    flap_low: Percent = Field(20.0, description="percent of change below which a check no longer flaps")
-    flap_high: Percent = Field(30.0, description="percent of change from which on a check flaps")
-    thresholds: Thresholds = Field(Thresholds(), description="latency limits of http checks")
-    severity: SeverityField = Field(Severity.P3, description="how much a failure matters")
-    notify_on: tuple[Event, ...] = Field(tuple(Event), description="what is sent")
-    channels: tuple[str, ...] | None = Field(
-        None, description="who is told; without it every configured channel, or the console"
-    )
+    thresholds: Thresholds = Field(Thresholds.model_construct(), description="latency limits of http checks")
     timezone: TimeZone = Field("UTC", description="zone of times on pages and of `success_by`")
     wall_url: WebUrl | None = Field(None, description="address of the wall, for links in messages")
     allow_commands: bool = Field(False, description="checks of type `command` may run programs on this machine")
     connections: Count = Field(2000, ge=1, le=20_000, description="how many http checks are on their way at once")
     workers: Count = Field(256, ge=1, le=2048, description="how many checks of the other kinds run at once")
     retention_days: Count = Field(90, ge=1, description="results older than this are deleted")
-
-    @property
-    def retry_backoff_s(self) -> float:
-        """The older name of `retry_interval`."""
-        return self.retry_interval
 
 
 class VantageBlock(Block):
@@ -69,7 +44,7 @@ class VantageBlock(Block):
     milliseconds while all is well (the gateway, the resolver, an address that is always there).
     """
 
-    sentinels: tuple[Name, ...] = Field(min_length=1, description="names of checks that are Greenwall's own eyesight")
+    sentinels: Many[Name] = Field(min_length=1, description="names of checks that are Greenwall's own eyesight")
     share: Number = Field(0.5, gt=0, le=1, description="so many of the other checks must fail at once, 0 to 1")
     within: Duration = Field(60.0, description="at once means within this time; a failure is held back no longer")
     severity: SeverityField = Field(Severity.P2, description="how much it matters that Greenwall cannot see")
@@ -83,7 +58,7 @@ class ChannelBlock(Block):
         description="`email`, `telegram`, `slack`, `discord`, `teams`, `webhook` or `apprise`"
     )
     url: str | None = Field(None, description="webhook or apprise URL; write it as ${VARIABLE}")
-    to: tuple[str, ...] = Field((), description="email: recipients")
+    to: Many[str] = Field((), description="email: recipients")
 
 
 class DiagnosisBlock(Block):
@@ -96,13 +71,13 @@ class DiagnosisBlock(Block):
 class Config(Block):
     """`checks.yaml`."""
 
-    general: General = Field(General(), alias="global", description="defaults for all checks")
+    general: General = Field(General.model_construct(), alias="global", description="defaults for all checks")
     demo: bool = Field(False, description="start the bundled demo service and set MOCKAPP_BASE to it")
     demo_port: Count = Field(8000, ge=1, le=65535, description="port of the demo service; a free one if taken")
     channels: tuple[ChannelBlock, ...] = Field((), description="further channels")
-    diagnosis: DiagnosisBlock = Field(DiagnosisBlock(), description="the model that explains failures")
+    diagnosis: DiagnosisBlock = Field(DiagnosisBlock.model_construct(), description="the model that explains failures")
     vantage: VantageBlock | None = Field(None, description="how Greenwall notices that it cannot see")
-    include: str | tuple[str, ...] = Field(
+    include: Many[str] = Field(
         (), description="files with more checks: a file, a folder or a pattern such as `checks.d/*.yaml`, or a list"
     )
     defaults: dict[str, Any] = Field(

@@ -1,6 +1,6 @@
 """What checks say of one another by name: `depends_on`, members of groups, sentinels. Called by `loading`. Pure.
 
-members_of, parents_of ──▶ names        problems ──▶ unknown names, circles, counts that cannot be, keys twice, by place
+members_of, parents_of ──▶ names        problems ──▶ unknown names, circles, counts and limits that cannot be, by place
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from monitor.config.checkbase import CheckBase
 from monitor.config.kinds.group import GroupCheck
 from monitor.config.kinds.heartbeat import HeartbeatCheck
+from monitor.config.kinds.host import HostCheck
+from monitor.config.kinds.icmp import IcmpCheck
+from monitor.config.limits import never_warns
 from monitor.config.models import Config
 from monitor.units import did_you_mean
 
@@ -45,17 +48,33 @@ def problems(config: Config) -> Iterator[tuple[Place, str]]:
     checks = {check.name: check for check in config.checks}
     for index, check in enumerate(config.checks):
         yield from _unknown(("checks", index, "depends_on"), "check", check.depends_on, checks)
-        if check.flap_low > check.flap_high:
-            text = f"expected at most flap_high ({check.flap_high:g}), got {check.flap_low:g}"
-            yield ("checks", index, "flap_low"), f"flap_low: {text}"
+        for key, text in _cannot_hold(check):
+            yield ("checks", index, key), f"{key}: {text}"
         if isinstance(check, GroupCheck):
             yield from _unknown(("checks", index, "members"), "member", check.members, checks)
-            yield from _too_few(index, check, members_of(check, config.checks))
+            members = members_of(check, config.checks)
+            if not members:
+                yield from _no_members(index, check, config.checks)
+            yield from _too_few(index, check, members)
     yield from _keys_twice(config.checks)
     yield from _circles(config, "depends_on", lambda name: checks[name].depends_on)
     yield from _circles(config, "members", lambda name: _members(name, config, checks))
     if config.vantage:
         yield from _not_sentinels(config.vantage.sentinels, checks)
+
+
+def _cannot_hold(check: CheckBase) -> Iterator[tuple[str, str]]:
+    """Yield keys whose values do not fit to others, by what `global:` says, too."""
+    if check.flap_low > check.flap_high:
+        yield "flap_low", f"expected at most flap_high ({check.flap_high:g}), got {check.flap_low:g}"
+    if wrong := never_warns(check):
+        yield wrong
+    if isinstance(check, IcmpCheck) and check.needed_s >= check.timeout:
+        most = f"less than timeout ({check.timeout:g} s) for all packets"
+        yield "interval", f"expected {most}, got {check.needed_s:g} s; how often a check runs is `every`"
+    # One that is wrong in itself may have no metric.
+    if isinstance(check, HostCheck) and hasattr(check, "metric") and check.missing_limits:
+        yield "metric", f"expected {' or '.join(check.missing_limits)} beside {check.metric}, or it is always OK"
 
 
 def _keys_twice(checks: Iterable[CheckBase]) -> Iterator[tuple[Place, str]]:
@@ -75,6 +94,18 @@ def _unknown(place: Place, what: str, names: Iterable[str], checks: Checks) -> I
     for index, name in enumerate(names):
         if name not in checks:
             yield (*place, index), f"{where}unknown {what} {name!r}{did_you_mean(name, checks)}"
+
+
+def _no_members(index: int, group: GroupCheck, checks: Iterable[CheckBase]) -> Iterator[tuple[Place, str]]:
+    others = [check for check in checks if check is not group]
+    if group.members_tag:
+        near = did_you_mean(group.members_tag, {tag: None for check in others for tag in check.tags})
+        text = f"members_tag: unknown tag {group.members_tag!r}{near}; no other check has it"
+        yield ("checks", index, "members_tag"), text
+    elif group.members_group:
+        near = did_you_mean(group.members_group, {check.group: None for check in others})
+        text = f"members_group: unknown group {group.members_group!r}{near}; no other check is in it"
+        yield ("checks", index, "members_group"), text
 
 
 def _too_few(index: int, group: GroupCheck, members: tuple[str, ...]) -> Iterator[tuple[Place, str]]:

@@ -1,4 +1,4 @@
-"""What a single value must be: a column of a row, a key. `probes.valuerules` judges by it."""
+"""What a single value must be: a column of a row, a key. `probes.predicates` judges by it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from monitor.config.assertions import named
 from monitor.config.fields import Block, Number
 
 PREDICATES = ("equals", "not_equals", "lt", "le", "gt", "ge")
@@ -34,4 +35,4 @@ class ValueRule(Block):
     @cached_property
     def limits(self) -> dict[str, Any]:
         """Predicates that the file names, `equals: null` included."""
-        return {name: getattr(self, name) for name in PREDICATES if name in self.model_fields_set}
+        return named(self, PREDICATES)

@@ -95,7 +95,8 @@ def read_yaml(text: str, file: str = "") -> Document:
             document.value = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        walk.stop(mark.line + 1 if mark else 1, error.problem or error.context or "")
+        why = error.problem or error.context or ""
+        walk.stop(mark.line + 1 if mark else 1, why + (_help(why, text, mark) if mark else ""))
     except RecursionError:
         walk.stop(1, "nested too deep, or an alias that contains itself")
     except _TooMany:
@@ -105,6 +106,27 @@ def read_yaml(text: str, file: str = "") -> Document:
     finally:
         loader.dispose()
     return document
+
+
+def _help(why: str, text: str, mark: yaml.Mark) -> str:
+    """Return what to do about it, begun by a semicolon, where the line tells."""
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    return next((f"; {do}" for says, shows, do in _HELP if says in why and re.search(shows, line)), "")
+
+
+# What YAML says, what the line shows, and what to do.
+_HELP = (
+    ("", r"^\s*\t", "tabs are not allowed for indentation: use spaces"),
+    ("", r"[:\-\[,]\s+\{\{", 'a text that begins with a brace needs quotes around it: "{{…}}"'),
+    ("did not find expected", r"(:|-)\s+\{\w+\}", 'a text that begins with a brace needs quotes around it: "{NAME}…"'),
+    ("did not find expected", r"[{\[].*[\s{\[]\$\{", 'a text with a brace needs quotes within { } and [ ]: "${NAME}"'),
+    ("cannot start any token", r"(:|-)\s+@", "put a text that begins with @ in quotes"),
+    ("cannot start any token", r"(:|-)\s+%", "put a text that begins with % in quotes"),
+    ("cannot start any token", r"(:|-)\s+`", "put a text that begins with ` in quotes"),
+    ("escape character", "", r"write \\ for a backslash in double quotes, or use single quotes"),
+    ("mapping values", "", 'indent the keys of a block alike, and put a text with ": " in quotes'),
+)
 
 
 class _Walk:

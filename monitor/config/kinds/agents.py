@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Count, Duration, HeaderName, JsonPath, Name, Number, OneLine, Texts, WebUrl
+from monitor.config.fields import Count, Duration, HeaderName, JsonPath, Many, Name, Number, OneLine, Texts, WebUrl
 from monitor.model import Category
 
 AgentState = Literal["idle", "busy", "error", "offline"]
@@ -74,7 +74,7 @@ class AgentsCheck(CheckBase):
     states: Annotated[dict[str, AgentState], AfterValidator(_lower)] = Field(
         default_factory=dict, description="further status words, each with idle, busy, error or offline"
     )
-    expect_agents: tuple[Name, ...] = Field((), description="names that must be in the registry, whatever their state")
+    expect_agents: Many[Name] = Field((), description="names that must be in the registry, whatever their state")
     stale_after: Duration | None = Field(None, description="an agent that was last seen longer ago is offline")
     max_age: Duration | None = Field(None, description="file: written longer ago is FAIL")
     min_available: Count = Field(1, description="fewer agents that are idle or busy are FAIL")

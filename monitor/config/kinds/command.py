@@ -9,13 +9,20 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Number, Regex
+from monitor.config.fields import Many, Number, Regex
 from monitor.model import Category
+
+# What a shell would act on; within a word, as in a URL, `&` is let pass.
+_QUOTED_OR_OPERATOR = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|([|<>;]|&&|&(?=\s|$)|`|\$\()""", re.DOTALL)
 
 
 def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
+    operator = next((match[1] for match in _QUOTED_OR_OPERATOR.finditer(value) if match[1]), None)
+    if operator:
+        hint = 'write [sh, -c, "…"] for a shell, or put it in quotes'
+        raise ValueError(f"expected no `{operator}` outside quotes, for no shell reads it; {hint}")
     try:
         return tuple(shlex.split(value))
     except ValueError as error:
@@ -39,10 +46,6 @@ def _environment(variables: dict[str, str]) -> dict[str, str]:
     return variables
 
 
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, (int, str)) else value
-
-
 def _not_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError(f"expected a number, got {str(value).lower()}")
@@ -50,12 +53,7 @@ def _not_bool(value: object) -> object:
 
 
 ExitCode = Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=255)]
-_CODE_SCHEMA = {"type": "integer", "minimum": 0, "maximum": 255}
-ExitCodes = Annotated[
-    tuple[ExitCode, ...],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [_CODE_SCHEMA, {"type": "array", "items": _CODE_SCHEMA}]}),
-]
+ExitCodes = Many[ExitCode]
 _COMMAND_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Command = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_words), WithJsonSchema(_COMMAND_SCHEMA)]
 
@@ -66,10 +64,11 @@ class CommandCheck(CheckBase):
     Only with `global.allow_commands: true`, for whoever may write the file can then run programs as the user that
     Greenwall runs as; without it the check is UNKNOWN/unconfigured.
 
-    No shell has a part in it: no pipes, no `*`, no `$NAME`, no `~`. The program's environment is `env` and Greenwall's
-    PATH, HOME and LANG: none of its secrets, so name here what it needs, `PGPASSWORD: "${DB_PASSWORD}"`. Other users of
-    the machine can read the arguments of a program, not its environment. stdin is empty. By its deadline the program
-    and its process group are ended; so is what it has left behind when it ended itself.
+    No shell has a part in it: no `*`, no `$NAME`, no `~`; a text with `|`, `>`, `<`, `;`, `&&` or `$(` outside quotes
+    is refused: write `[sh, -c, "…"]`. The program's environment is `env` and Greenwall's PATH, HOME and LANG: none of
+    its secrets, so name here what it needs, `PGPASSWORD: "${DB_PASSWORD}"`. Other users of the machine can read the
+    arguments of a program, not its environment. stdin is empty. By its deadline the program and its process group are
+    ended; so is what it has left behind when it ended itself.
 
     By the convention of Nagios the exit codes 0, 1, 2, 3 are OK, WARN/content, FAIL/content and UNKNOWN/unconfigured
     (the plugin could not judge, most often for a wrong argument); 126 and 127, by which shells say that they cannot

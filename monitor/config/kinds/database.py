@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from monitor.config.checkbase import CheckBase
 from monitor.config.databaseurl import DatabaseUrl, TlsMode, parse_database_url
-from monitor.config.fields import Count, Duration, Number, Percent
+from monitor.config.fields import Count, Duration, Many, Number, Percent
 from monitor.config.valuerules import PREDICATES, ValueRule
 from monitor.model import Category
 
@@ -50,6 +50,9 @@ class DatabaseCheck(CheckBase):
     SQLite file is never created. Each probe has a connection of its own, closed at its end. A login that is refused is
     `auth`, no connection left is `resource`, a lock or statement time-out is `timeout`, any other error of the server
     is `status`; the server's error code stands in `observed`.
+
+    A password goes out in clear text (LDAP, PAM, `password` in pg_hba.conf) only over `tls: verify` or a Unix socket;
+    for PostgreSQL over loopback, too. `channel_binding=require` in the URL is heard.
     """
 
     example: ClassVar[str] = """\
@@ -68,7 +71,7 @@ class DatabaseCheck(CheckBase):
     query: str = Field("SELECT 1", min_length=1, max_length=_LONGEST_QUERY, description="one statement that reads")
     min_rows: Count | None = Field(None, le=_MOST_ROWS, description="fewer rows are FAIL")
     max_rows: Count | None = Field(None, le=_MOST_ROWS, description="more rows are FAIL")
-    expect: tuple[ColumnRule, ...] = Field((), description="rules on the first row, all must hold")
+    expect: Many[ColumnRule] = Field((), description="rules on the first row, all must hold")
     warn_ms: Number | None = Field(None, gt=0, description="slower is WARN: connect, log in and query together")
     crit_ms: Number | None = Field(None, gt=0, description="slower is FAIL")
     warn_connections_percent: Percent | None = Field(

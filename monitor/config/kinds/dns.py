@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from monitor.config.checkbase import CheckBase
 from monitor.config.endpoint import is_address
-from monitor.config.fields import Count, Duration, Number
+from monitor.config.fields import Count, Duration, Many, Number
 from monitor.model import Category
 
 Record = Literal[
@@ -87,7 +87,7 @@ class DnsCheck(CheckBase):
         None, description="address, or address:port, of the server to ask; without it the system's"
     )
     rcode: Annotated[Rcode, BeforeValidator(_upper)] = Field("NOERROR", description="how the server must answer")
-    expect: tuple[str, ...] = Field((), description="answers that are expected, as zone files write them")
+    expect: Many[str] = Field((), description="answers that are expected, as zone files write them")
     match: Match = Field("all", description="how `expect` is meant: all, any, only, exactly or none")
     min_answers: Count | None = Field(None, description="fewer is FAIL; 1 without it when the rcode is NOERROR")
     max_answers: Count | None = Field(None, description="more is FAIL")

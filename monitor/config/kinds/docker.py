@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Count, Duration
+from monitor.config.fields import Count, Duration, Many
 from monitor.config.kinds.command import ExitCodes
 from monitor.model import Category
 
@@ -29,14 +29,6 @@ def _socket(value: str) -> str:
     if not path.startswith("/") or "\0" in path or len(path.encode()) > _LONGEST_PATH_BYTES:
         raise ValueError(f"expected the path of a Unix socket such as /var/run/docker.sock, got {value!r}")
     return path
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-_STATE_SCHEMA = {"type": "string", "enum": list(get_args(ContainerState))}
-_STATES_SCHEMA = {"anyOf": [_STATE_SCHEMA, {"type": "array", "items": _STATE_SCHEMA, "minItems": 1}]}
 
 
 class DockerCheck(CheckBase):
@@ -68,9 +60,7 @@ class DockerCheck(CheckBase):
     socket: Annotated[str, AfterValidator(_socket)] = Field(
         "/var/run/docker.sock", description="path of the Unix socket of Docker or Podman"
     )
-    state: Annotated[tuple[ContainerState, ...], BeforeValidator(_one_or_many), WithJsonSchema(_STATES_SCHEMA)] = Field(
-        ("running",), min_length=1, description="state or states that are OK"
-    )
+    state: Many[ContainerState] = Field(("running",), min_length=1, description="state or states that are OK")
     expect_exit: ExitCodes = Field((0,), min_length=1, description="state exited: exit code or codes that are OK")
     require_health: bool = Field(False, description="true: a container without a health check is FAIL")
     grace: Duration = Field(300.0, description="how long its health check may be starting before that is WARN")

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Count, Name
+from monitor.config.fields import Count, Many, Name
 from monitor.model import Category
 
 
@@ -16,7 +16,8 @@ class GroupCheck(CheckBase):
 
     Members are named, or picked by a tag or by the group of cards they stand in; a group can be a member of another.
     Nothing is probed: it is judged from its members, on its schedule and whenever one of them changes. Members that
-    are not enabled are left out; one that is paused, was not judged yet, or could not be judged, is UNKNOWN.
+    are not enabled are left out; one that is paused, was not judged yet, or could not be judged, is UNKNOWN. After a
+    start or an edit of the file it waits for the first verdicts of its members, for one interval at most.
 
     `mode: worst`: FAIL when any member is, else UNKNOWN when any is, else WARN when any is. `at_least: 3`: FAIL when
     fewer than three are up (OK or WARN) whatever the UNKNOWN ones may be, UNKNOWN when it depends on those, and WARN
@@ -36,7 +37,7 @@ class GroupCheck(CheckBase):
     is_computed: ClassVar[bool] = True
 
     type: Literal["group"]
-    members: tuple[Name, ...] = Field((), description="names of the checks that it is made of")
+    members: Many[Name] = Field((), description="names of the checks that it is made of")
     members_tag: str | None = Field(None, min_length=1, description="instead: every check that has this tag")
     members_group: Name | None = Field(None, description="instead: every check in this group of cards")
     mode: Literal["worst", "at_least"] = Field(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from monitor.config.assertions import BodyRule
+from monitor.config.assertions import Body
 from monitor.config.checkbase import CheckBase
 from monitor.config.fields import Count, Duration, TimeZone
 from monitor.model import Category
@@ -104,7 +104,7 @@ class HeartbeatCheck(CheckBase):
     methods: Literal["any", "post"] = Field(
         "any", description="post: answer GET and HEAD with 405, as programs that preview links send them"
     )
-    expect_body: BodyRule | None = Field(
+    expect_body: Body | None = Field(
         None, description="what a success's body must hold; otherwise it is a fail, of kind content"
     )
     retries: Count = Field(0, le=20, description="more verdicts that must agree; `global:` does not count here")

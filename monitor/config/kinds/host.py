@@ -11,21 +11,22 @@ from monitor.config.fields import Count, Number, Percent, Regex
 from monitor.model import Category
 
 Metric = Literal["cpu", "memory", "swap", "disk", "inode", "load", "process"]
-# Which limits each metric has. `path` stands beside any of them and is looked at for disk and inode only.
+# Which keys each metric has. `path` stands beside any of them and is looked at for disk and inode only.
 _PERCENT = ("warn_percent", "crit_percent")
+_FILE_SYSTEM = (*_PERCENT, "mounted")
 _LIMITS: dict[str, tuple[str, ...]] = {
     "cpu": _PERCENT,
     "memory": _PERCENT,
     "swap": _PERCENT,
-    "disk": _PERCENT,
-    "inode": _PERCENT,
+    "disk": _FILE_SYSTEM,
+    "inode": _FILE_SYSTEM,
     "load": ("minutes", "warn", "crit"),
     "process": ("process", "command_line", "min_count", "max_count", "warn_rss_mib", "crit_rss_mib"),
 }
 
 
 class HostCheck(CheckBase):
-    """Measure the machine that Greenwall runs on.
+    """Measure the machine that Greenwall runs on, and judge it by the limits that are named.
 
     `cpu` is the share of all cores that was busy since the last look, `memory` what is not available to new programs,
     `swap`, `disk` and `inode` what is used of them; where there is no swap, or a file system has no fixed number of
@@ -35,7 +36,9 @@ class HostCheck(CheckBase):
     WARN/resource or FAIL/resource. What a check has seen in bad times names the processes that use most, without
     their arguments.
 
-    A file system that does not answer by the deadline, a dead network mount, is FAIL/timeout.
+    A file system that does not answer by the deadline, a dead network mount, is FAIL/timeout; a `path` that is not
+    there is FAIL/content. Where a file system is no longer mounted, what is measured is the one above it: with
+    `mounted: true` that is FAIL/content, too.
 
     In a container with limits (cgroup v2) `memory` and `cpu` are shares of what the container may use, page cache that
     can be dropped not counted; `swap` and `load` stay those of the machine, and `process` sees the container's own
@@ -57,6 +60,7 @@ class HostCheck(CheckBase):
         description="what to measure: cpu, memory, swap, disk, inode (percent used), load (per core) or process (count)"
     )
     path: str = Field("/", description="disk, inode: any path on the file system")
+    mounted: bool = Field(False, description="disk, inode: whether `path` must be a mount point")
     warn_percent: Percent | None = Field(None, description="above is WARN")
     crit_percent: Percent | None = Field(None, description="above is FAIL")
     minutes: Literal[1, 5, 15] = Field(5, description="load: average over this many minutes")
@@ -82,6 +86,14 @@ class HostCheck(CheckBase):
         if self.max_count is not None and self.max_count < self.fewest:
             raise ValueError(f"expected max_count to be at least min_count, {self.fewest}, got {self.max_count}")
         return self
+
+    @property
+    def missing_limits(self) -> tuple[str, ...]:
+        """Keys of which it lacks one, for it would always be OK; () where it has a limit."""
+        if self.metric == "process" or self.mounted:
+            return ()
+        limits = tuple(key for key in _LIMITS[self.metric] if key.startswith(("warn", "crit")))
+        return () if any(getattr(self, key) is not None for key in limits) else limits
 
     @property
     def fewest(self) -> int:

@@ -8,15 +8,17 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from monitor.config.assertions import BodyRule, FinalUrl, HeaderRule, JsonRule, PhaseLimits
+from monitor.config.assertions import Body, FinalUrl, HeaderRule, JsonRules, PhaseLimits
 from monitor.config.checkbase import CheckBase
 from monitor.config.credentials import BasicAuth, OAuth2
 from monitor.config.fields import (
+    Block,
     Count,
     Expression,
     HeaderName,
     HttpCodes,
     HttpMethod,
+    Many,
     Number,
     OneLine,
     Secret,
@@ -47,7 +49,61 @@ HttpVersion = Annotated[
 ]
 
 
-class HttpCheck(CheckBase):
+class HttpKeys(Block):
+    """What one request asks and expects: the keys that an http check shares with each step of a `steps` check."""
+
+    url: WebUrl = Field(description="what to ask for")
+    query: dict[str, Wording] = Field(default_factory=dict, description="parameters that are added to the URL")
+    method: HttpMethod = Field("GET", description="HTTP method")
+    headers: dict[HeaderName, OneLine] = Field(default_factory=dict, description="headers to send")
+    body: str | None = Field(None, description="text to send")
+    json_: Any = Field(None, alias="json", description="a value to send as JSON")
+    form: dict[str, Wording] | None = Field(None, description="fields to send as a form")
+    body_file: str | None = Field(None, min_length=1, description="file to send, beside the configuration")
+    basic: BasicAuth | None = Field(None, description="user name and password")
+    bearer: Secret | None = Field(None, description="token for `Authorization: Bearer`; write it as `${VARIABLE}`")
+    client_cert: str | None = Field(None, min_length=1, description="https: file of our own certificate (PEM)")
+    client_key: str | None = Field(None, min_length=1, description="file of its key, when it is not in the same file")
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
+        None, description="`http://`, `https://` or `socks5h://` proxy to go through"
+    )
+    keep_alive: bool = Field(False, description="use the last probe's connection when it is still open")
+    http_version: HttpVersion | None = Field(None, description="1.0, 1.1, 2 or 3: ask by it, and expect it")
+    follow_redirects: bool = Field(True, description="go where a 3xx points")
+    max_redirects: Count = Field(5, le=50, description="at most so many hops")
+    verify: bool = Field(True, description="https: the certificate must be valid")
+    ca_file: str | None = Field(None, description="https: trust this CA bundle instead of the system's")
+    server_name: OneLine | None = Field(
+        None, min_length=1, description="https: ask for this name and expect its certificate, instead of the URL's host"
+    )
+    expect_status: HttpCodes = Field(
+        (), description="accepted status: a code, `2xx`, `200-204` or a list; without it any of 200 to 299"
+    )
+    final_url: FinalUrl | None = Field(None, description="where redirects must have led: a URL, or a block of rules")
+    expect_headers: Many[HeaderRule] = Field((), description="rules on headers of the answer")
+    expect_body: Body | None = Field(None, description="texts that stand in the body, or do not")
+    expect_jsonpath: JsonRules = Field((), description="rules on the JSON answer, all must hold")
+    expect: Expression | None = Field(
+        None,
+        description="condition in CEL that must be true; `map` or `filter` over more than about 500 objects is FAIL",
+    )
+    min_body_bytes: Count = Field(0, description="a shorter decoded body is FAIL")
+    max_body_bytes: Count = Field(1_000_000, ge=1, description="a longer decoded body is cut; rules on it fail")
+    warn_ms: Number | None = Field(None, gt=0, description="slower is WARN")
+    crit_ms: Number | None = Field(None, gt=0, description="slower is FAIL")
+    phases: PhaseLimits | None = Field(None, description="limits of name look-up, connect, TLS and first byte")
+    warn_days: Number | None = Field(
+        21,
+        ge=0,
+        description="https: a certificate with fewer days left is WARN; unless a limit of days is named, at most a "
+        "quarter of its life; an unverified one only if a limit is named",
+    )
+    crit_days: Number | None = Field(
+        7, ge=0, description="https: fewer days left are FAIL; unless a limit of days is named, at most a twelfth"
+    )
+
+
+class HttpCheck(HttpKeys, CheckBase):
     """Ask a URL and judge the answer.
 
     A new connection and a full TLS handshake each time, unless `keep_alive`; one deadline over name look-up, connect,
@@ -74,48 +130,7 @@ class HttpCheck(CheckBase):
     trouble: ClassVar[Category] = Category.AVAILABILITY
 
     type: Literal["http"]
-    url: WebUrl = Field(description="what to ask for")
-    query: dict[str, Wording] = Field(default_factory=dict, description="parameters that are added to the URL")
-    method: HttpMethod = Field("GET", description="HTTP method")
-    headers: dict[HeaderName, OneLine] = Field(default_factory=dict, description="headers to send")
-    body: str | None = Field(None, description="text to send")
-    json_: Any = Field(None, alias="json", description="a value to send as JSON")
-    form: dict[str, Wording] | None = Field(None, description="fields to send as a form")
-    body_file: str | None = Field(None, min_length=1, description="file to send, beside the configuration")
-    basic: BasicAuth | None = Field(None, description="user name and password")
-    bearer: Secret | None = Field(None, description="token for `Authorization: Bearer`; write it as `${VARIABLE}`")
     oauth2: OAuth2 | None = Field(None, description="client whose token is sent")
-    client_cert: str | None = Field(None, min_length=1, description="https: file of our own certificate (PEM)")
-    client_key: str | None = Field(None, min_length=1, description="file of its key, when it is not in the same file")
-    proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
-        None, description="`http://`, `https://` or `socks5h://` proxy to go through"
-    )
-    keep_alive: bool = Field(False, description="use the last probe's connection when it is still open")
-    http_version: HttpVersion | None = Field(None, description="1.0, 1.1, 2 or 3: ask by it, and expect it")
-    follow_redirects: bool = Field(True, description="go where a 3xx points")
-    max_redirects: Count = Field(5, le=50, description="at most so many hops")
-    verify: bool = Field(True, description="https: the certificate must be valid")
-    ca_file: str | None = Field(None, description="https: trust this CA bundle instead of the system's")
-    server_name: OneLine | None = Field(
-        None, min_length=1, description="https: ask for this name and expect its certificate, instead of the URL's host"
-    )
-    expect_status: HttpCodes = Field(
-        (), description="accepted status: a code, `2xx`, `200-204` or a list; without it any of 200 to 299"
-    )
-    final_url: FinalUrl | None = Field(None, description="where redirects must have led: a URL, or a block of rules")
-    expect_headers: tuple[HeaderRule, ...] = Field((), description="rules on headers of the answer")
-    expect_body: BodyRule | None = Field(None, description="texts that stand in the body, or do not")
-    expect_jsonpath: tuple[JsonRule, ...] = Field((), description="rules on the JSON answer, all must hold")
-    expect: Expression | None = Field(None, description="condition in CEL that must be true")
-    min_body_bytes: Count = Field(0, description="a shorter decoded body is FAIL")
-    max_body_bytes: Count = Field(1_000_000, ge=1, description="a longer decoded body is cut; rules on it fail")
-    warn_ms: Number | None = Field(None, gt=0, description="slower is WARN")
-    crit_ms: Number | None = Field(None, gt=0, description="slower is FAIL")
-    phases: PhaseLimits | None = Field(None, description="limits of name look-up, connect, TLS and first byte")
-    warn_days: Number | None = Field(
-        21, ge=0, description="https: a certificate with fewer days left is WARN; unverified ones only if this is set"
-    )
-    crit_days: Number | None = Field(7, ge=0, description="https: a certificate with fewer days left is FAIL")
 
     @property
     def target(self) -> str:

@@ -47,10 +47,15 @@ class IcmpCheck(CheckBase):
 
     @model_validator(mode="after")
     def _has_time(self) -> IcmpCheck:
-        needed_s = (self.packets - 1) * self.interval
-        if "timeout" in self.model_fields_set and needed_s >= self.timeout:
-            raise ValueError(f"expected a timeout of more than {needed_s:g} s for all packets, got {self.timeout:g} s")
+        if "timeout" in self.model_fields_set and self.needed_s >= self.timeout:
+            text = f"expected a timeout of more than {self.needed_s:g} s for all packets, got {self.timeout:g} s"
+            raise ValueError(text)
         return self
+
+    @property
+    def needed_s(self) -> float:
+        """The time from the first ping to the last."""
+        return (self.packets - 1) * self.interval
 
     @property
     def target(self) -> str:

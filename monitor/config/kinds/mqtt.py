@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.config.assertions import JsonRule
+from monitor.config.assertions import JsonRules
 from monitor.config.checkbase import CheckBase
 from monitor.config.endpoint import Host, Port, host_and_port
 from monitor.config.fields import Number, OneLine, Regex, Secret
@@ -67,7 +67,7 @@ class MqttCheck(CheckBase):
     )
     expect_contains: str | None = Field(None, min_length=1, description="text that must be in a message")
     expect_matches: Regex | None = Field(None, description="regular expression (RE2) that must match in a message")
-    expect_jsonpath: tuple[JsonRule, ...] = Field((), description="rules on a message in JSON, all must hold")
+    expect_jsonpath: JsonRules = Field((), description="rules on a message in JSON, all must hold")
     warn_ms: Number | None = Field(None, gt=0, description="slower, from look-up to the end, is WARN")
     crit_ms: Number | None = Field(None, gt=0, description="slower is FAIL")
 

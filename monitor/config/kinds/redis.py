@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Count, Duration, Number, Percent
+from monitor.config.fields import Count, Duration, Many, Number, Percent
 from monitor.config.redisurl import RedisUrl, parse_redis_url
 from monitor.config.valuerules import PREDICATES, ValueRule
 from monitor.model import Category
@@ -68,7 +68,7 @@ class RedisCheck(CheckBase):
     max_lag: Duration | None = Field(
         None, description="the server must be a replica that heard from its master within this time; else FAIL"
     )
-    expect_keys: tuple[KeyRule, ...] = Field((), max_length=50, description="rules on keys, all must hold")
+    expect_keys: Many[KeyRule] = Field((), max_length=50, description="rules on keys, all must hold")
     warn_ms: Number | None = Field(None, gt=0, description="slower is WARN: connect, log in and PING together")
     crit_ms: Number | None = Field(None, gt=0, description="slower is FAIL")
     verify: bool = Field(True, description="rediss: the certificate must be valid")

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from monitor.config.checkbase import CheckBase
 from monitor.config.endpoint import Host, Port, host_and_port
 from monitor.config.fields import Number, OneLine, Regex, Secret
+from monitor.config.kinds.tls import CertificateCheck
 from monitor.model import Category
 
 
@@ -17,7 +17,7 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
-class SmtpCheck(CheckBase):
+class SmtpCheck(CertificateCheck):
     """Greet a mail server, with TLS if you like, and log in if you like. No mail is sent.
 
     A greeting other than 220 and a reply of 4xx or 5xx are FAIL/status, a refused login is FAIL/auth. With TLS the
@@ -48,8 +48,13 @@ class SmtpCheck(CheckBase):
     server_name: Host | None = Field(
         None, description="TLS: ask for this name and expect its certificate, instead of the host's"
     )
-    warn_days: Number | None = Field(21, ge=0, description="TLS: a certificate with fewer days left is WARN")
-    crit_days: Number | None = Field(7, ge=0, description="TLS: a certificate with fewer days left is FAIL")
+    warn_days: Number | None = Field(
+        21,
+        ge=0,
+        description="TLS: a certificate with fewer days left is WARN; unless `warn_days` or `crit_days` is named, at "
+        "most a quarter of its life",
+    )
+    crit_days: Number | None = Field(7, ge=0, description="TLS: fewer days left are FAIL; unnamed, at most a twelfth")
     username: OneLine | None = Field(None, min_length=1, description="log in as this user")
     password: Secret | None = Field(None, description="password; write it as `${VARIABLE}`")
     expect_contains: str | None = Field(None, min_length=1, description="text that must be in the greeting")
@@ -66,11 +71,6 @@ class SmtpCheck(CheckBase):
         if self.username is not None and not self.tls and self.starttls != "required":
             raise ValueError("expected starttls: required or tls: true beside username and password")
         return self
-
-    @property
-    def has_default_days(self) -> bool:
-        """Whether the limits of days are nobody's choice for this certificate."""
-        return not {"warn_days", "crit_days"} & self.model_fields_set
 
     @property
     def target(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,15 +17,13 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    WithJsonSchema,
-    create_model,
     field_validator,
     model_validator,
 )
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Block, HeaderName, JsonPath, Name, Number, OneLine, Percent, Regex
-from monitor.config.kinds.http import HttpCheck
+from monitor.config.fields import Block, HeaderName, JsonPath, Name, Number, OneLine, OrAlone, Percent, Regex
+from monitor.config.kinds.http import HttpCheck, HttpKeys
 from monitor.model import Category
 from monitor.units import did_you_mean
 
@@ -111,8 +109,7 @@ class SaveRule(Block):
         return self.path or (f"header {self.header}" if self.header else f"regex {self.regex}")
 
 
-_SAVE_SCHEMA = {"anyOf": [{"type": "string", "minLength": 1}, SaveRule.model_json_schema()]}
-Save = Annotated[SaveRule, BeforeValidator(_saved), WithJsonSchema(_SAVE_SCHEMA)]
+Save = Annotated[SaveRule, BeforeValidator(_saved), OrAlone({"type": "string", "minLength": 1}, SaveRule)]
 ValueName = Annotated[str, AfterValidator(_value_name)]
 
 
@@ -120,19 +117,7 @@ class _Named(Block):
     name: Annotated[Name, Field(max_length=60)] = Field(description="unique within the check; messages name it")
 
 
-if TYPE_CHECKING:
-    HttpKeys = _Named
-else:
-    # What an http check has beyond every check. A token is the matter of a step of its own.
-    _own = {
-        name: (field.annotation, field)
-        for name, field in HttpCheck.model_fields.items()
-        if name not in CheckBase.model_fields and name != "oauth2"
-    }
-    HttpKeys = create_model("HttpKeys", __base__=_Named, __module__=__name__, **_own)
-
-
-class Step(HttpKeys):
+class Step(HttpKeys, _Named):
     """One request, with the keys and assertions of an http check, `oauth2` excepted.
 
     `{{name}}` stands for a value that an earlier step saved, in `url` (path and query only), `query`, `headers`,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field
 
 from monitor.config.checkbase import CheckBase
-from monitor.config.fields import Count
+from monitor.config.fields import Count, Many
 from monitor.model import Category
 
 UnitState = Literal[
@@ -25,14 +25,6 @@ def _unit(value: str) -> str:
             f"expected an instance of the template such as {value.replace('@', '@name', 1)}, got {value!r}"
         )
     return value
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-def _texts(schema: dict[str, object]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
 
 
 class SystemdCheck(CheckBase):
@@ -59,12 +51,8 @@ class SystemdCheck(CheckBase):
     type: Literal["systemd"]
     unit: Annotated[str, AfterValidator(_unit)] = Field(description="name of the unit; `.service` may be left out")
     user: bool = Field(False, description="true: a unit of the user that Greenwall runs as")
-    state: Annotated[
-        tuple[UnitState, ...],
-        BeforeValidator(_one_or_many),
-        _texts({"type": "string", "enum": list(get_args(UnitState))}),
-    ] = Field(("active",), min_length=1, description="state or states that are OK")
-    sub_state: Annotated[tuple[str, ...], BeforeValidator(_one_or_many), _texts({"type": "string"})] = Field(
+    state: Many[UnitState] = Field(("active",), min_length=1, description="state or states that are OK")
+    sub_state: Many[str] = Field(
         (), description="state or states of its kind that are OK: running, exited, listening, waiting, mounted, …"
     )
     max_restarts: Count | None = Field(

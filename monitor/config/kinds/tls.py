@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.checkbase import CheckBase
 from monitor.config.endpoint import Host, Port, host_and_port
-from monitor.config.fields import Number, OneLine
+from monitor.config.fields import Many, Number, OneLine
 from monitor.model import Category
 
 
@@ -20,19 +20,19 @@ def _fingerprint(value: str) -> str:
     return digits
 
 
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
-Fingerprints = Annotated[
-    tuple[Fingerprint, ...],
-    BeforeValidator(_one_or_many),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
 
 
-class TlsCheck(CheckBase):
+class CertificateCheck(CheckBase):
+    """A check with `warn_days` and `crit_days` of a certificate."""
+
+    @property
+    def has_default_days(self) -> bool:
+        """Whether the limits of days are nobody's choice for this certificate."""
+        return not {"warn_days", "crit_days"} & self.model_fields_set
+
+
+class TlsCheck(CertificateCheck):
     """Make a TLS handshake and judge the certificates: trust, name, days left, issuer, fingerprint.
 
     The days are those of the certificate that ends first on the way from the server's own to a trusted root. Roots,
@@ -63,10 +63,14 @@ class TlsCheck(CheckBase):
     )
     verify: bool = Field(True, description="the certificate must be valid")
     ca_file: str | None = Field(None, min_length=1, description="trust this CA bundle instead of the system's")
-    warn_days: Number | None = Field(21, ge=0, description="fewer days left are WARN")
-    crit_days: Number | None = Field(7, ge=0, description="fewer days left are FAIL")
+    warn_days: Number | None = Field(
+        21, ge=0, description="fewer days left are WARN; unnamed, at most a quarter of its life"
+    )
+    crit_days: Number | None = Field(7, ge=0, description="fewer days left are FAIL; unnamed, at most a twelfth of it")
     issuer: OneLine | None = Field(None, min_length=1, description="text that must be in the name of an issuer")
-    fingerprint: Fingerprints = Field((), description="SHA-256 fingerprint that it must have; several: one of them")
+    fingerprint: Many[Fingerprint] = Field(
+        (), description="SHA-256 fingerprint that it must have; several: one of them"
+    )
     fingerprint_change: bool = Field(False, description="a certificate that was not seen before is WARN, once")
     warn_ms: Number | None = Field(None, gt=0, description="slower is WARN: look-up, connect and handshake together")
     crit_ms: Number | None = Field(None, gt=0, description="slower is FAIL")
@@ -76,11 +80,6 @@ class TlsCheck(CheckBase):
         if self.starttls and "port" not in self.model_fields_set:
             raise ValueError(f"expected port beside starttls: {self.starttls}, got none")
         return self
-
-    @property
-    def has_default_days(self) -> bool:
-        """Whether the limits of days are nobody's choice for this certificate."""
-        return not {"warn_days", "crit_days"} & self.model_fields_set
 
     @property
     def target(self) -> str:

@@ -24,7 +24,8 @@ class UdpCheck(CheckBase):
     of it. Expect something wherever the service answers at all.
 
     `send` and `expect_contains` know `\n`, `\r`, `\t`, `\0`, `\\` and `\xHH`. In an answer that is not UTF-8 a pattern
-    finds a byte by `\xHH`. A name is looked up in `/etc/hosts` and at the system's name servers.
+    finds a byte by `\xHH`. A name is looked up as the system does it: hosts file,
+    search domains, name servers, mDNS.
     """
 
     example: ClassVar[str] = r"""- name: game server
