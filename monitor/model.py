@@ -114,14 +114,18 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was compared: `what`, what was `expected`, what was `got`."""
+    """One thing that was compared: `what`, what was `expected`, what was `got`.
+
+    `words` says it where these three make no good sentence.
+    """
 
     what: str
     expected: str
     got: str
+    words: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return f"{self.what} is {self.got}, expected {self.expected}"
+        return self.words or f"{self.what} is {self.got}, expected {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)

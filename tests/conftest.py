@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+import trustme
+
+from tests.resolvers import Resolver
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Another one than `random`: that one is seeded by property tests, and two processes would get the same ports.
+FROM_ALL = random.SystemRandom()
+# How late something may end that has a deadline, on a machine that is busy: without the deadline it would never end.
+GRACE_S = 5.0
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,12 +38,15 @@ BROWSER_FLAGS = [
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on, and that the kernel gives to no connection until somebody does."""
+    while True:
+        port = FROM_ALL.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def eventually(is_so: Callable[[], Any], longest_s: float = 15.0, what: str = "") -> Any:
+def eventually(is_so: Callable[[], Any], longest_s: float = 30.0, what: str = "") -> Any:
     """Return the first true value of `is_so`; fail when there is none in time."""
     give_up_at = time.monotonic() + longest_s
     while True:
@@ -44,6 +56,36 @@ def eventually(is_so: Callable[[], Any], longest_s: float = 15.0, what: str = ""
         if time.monotonic() > give_up_at:
             pytest.fail(f"not so within {longest_s:.0f} s: {what or is_so}")
         time.sleep(0.05)
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
+    """Stands in for the system's look-up of names."""
+    one = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", one)
+    yield one
+    one.release.set()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that nobody else gets and on which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def ca_folder(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration's folder that holds the CA's certificate, `ca.pem`."""
+    path = tmp_path_factory.mktemp("configuration")
+    ca.cert_pem.write_to_path(str(path / "ca.pem"))
+    return path
 
 
 def program(name: str, package: str) -> str:
@@ -105,10 +147,10 @@ def start_app(folder: Path, port: int, **more: str) -> Running:
             pytest.fail(f"the app ended with {process.returncode}:\n{log.read_text()}")
         try:
             return app.get("/healthz").status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
-    eventually(answers, 40.0, "the app answers /healthz")
+    eventually(answers, 60.0, "the app answers /healthz")
     return app
 
 

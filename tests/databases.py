@@ -234,6 +234,15 @@ class RedisServer(Service):
         super().__init__()
         self.socket = self.folder / "sock"
 
+    @contextmanager
+    def started(self, *more: str) -> Iterator[RedisServer]:
+        """Within, the server runs; it is ended however the start went."""
+        try:
+            self.start(*more)
+            yield self
+        finally:
+            self.end()
+
     def start(self, *more: str) -> None:
         here = ("--bind", "127.0.0.1", "--dir", str(self.folder), "--unixsocket", str(self.socket))
         port = () if "--port" in self.more else ("--port", str(self.port))

@@ -60,6 +60,44 @@ class Connection:
             pass
 
 
+def greets(*pieces: bytes, every_s: float = 0.0, hold: bool = True) -> Script:
+    """Speak first, these pieces; then listen, or go away."""
+
+    def script(connection: Connection) -> None:
+        for piece in pieces:
+            connection.send(piece)
+            if every_s and connection.closing.wait(every_s):
+                return
+        if hold:
+            connection.hold()
+
+    return script
+
+
+def says(*pieces: bytes, every_s: float = 0.0, hold: bool = True) -> Script:
+    """Answer what comes first with these pieces; then listen, or go away."""
+    greet = greets(*pieces, every_s=every_s, hold=hold)
+
+    def script(connection: Connection) -> None:
+        connection.sock.recv(65536)
+        greet(connection)
+
+    return script
+
+
+def one_by_one(*each: bytes) -> Script:
+    """Answer what comes with these, one after the other, and then stay silent."""
+
+    def script(connection: Connection) -> None:
+        for reply in each:
+            if not connection.sock.recv(65536):
+                return
+            connection.send(reply)
+        connection.hold()
+
+    return script
+
+
 def then_silence(raw: bytes) -> Script:
     """Send this, and then nothing more."""
 

@@ -54,7 +54,7 @@ def test_few_days_are_a_warning_and_fewer_a_finding(
 def test_the_finding_says_when_it_ends(authority: Authority) -> None:
     (soon,) = judge(authority.intermediate.signed("l", (-60, 2.5))).findings
     when = f"{NOW + timedelta(2.5):%Y-%m-%d %H:%M} UTC"
-    assert str(soon) == f"end of the certificate is {when}, in 2.5 days, expected at least 7 days away"
+    assert str(soon) == f"the certificate expires in 2.5 days, on {when}, expected at least 7 days away"
     (over,) = judge(authority.intermediate.signed("l", (-60, -1)), is_verified=False).findings
     assert over.got.endswith(", 1 day ago")
 
@@ -132,7 +132,7 @@ def test_an_issuer_anywhere_in_the_chain_is_found(authority: Authority) -> None:
     assert not judge(*sent, issuer="test root").findings
     assert not judge(*sent, issuer="Intermediate").findings
     (wrong,) = judge(*sent, issuer="Let's Encrypt").findings
-    assert str(wrong) == """certificate's issuer is 'CN=Test Intermediate', expected containing "Let's Encrypt\""""
+    assert str(wrong) == """certificate's issuer is 'CN=Test Intermediate', expected to contain "Let's Encrypt\""""
 
 
 def test_a_pinned_certificate_must_be_it(authority: Authority) -> None:
@@ -198,15 +198,15 @@ def explained(host: str, *sent: Identity) -> str:
 
 def test_a_refusal_is_explained_by_what_is_wrong(authority: Authority) -> None:
     middle = authority.intermediate
-    assert "end of the certificate is " in explained("localhost", middle.signed("l", (-9, -2)), middle)
+    assert "the certificate expired 2 days ago, on 20" in explained("localhost", middle.signed("l", (-9, -2)), middle)
     assert "2 days ago" in explained("localhost", middle.signed("l", (-9, -2)), middle)
-    assert "start of the certificate is " in explained("localhost", middle.signed("l", (2, 9)), middle)
+    assert "the certificate is not valid before 20" in explained("localhost", middle.signed("l", (2, 9)), middle)
     other = middle.signed("l", names=("a.example", "b.example"))
     assert explained("c.example", other) == "certificate's host is a.example, b.example, expected c.example"
-    assert "itself (CN=alone)" in explained("localhost", issue("alone"))
+    assert "self-signed (CN=alone)" in explained("localhost", issue("alone"))
     assert "CN=Test Intermediate, unknown here and not sent along" in explained("localhost", authority.leaf)
     old = authority.root.signed("Old", (-900, -2), is_authority=True)
-    assert "end of CN=Old in the chain" in explained("localhost", old.signed("l"), old)
+    assert "CN=Old in the chain expired 2 days ago, on 20" in explained("localhost", old.signed("l"), old)
 
 
 def test_a_bundle_that_is_replaced_is_read_again(authority: Authority, tmp_path: Path) -> None:

@@ -19,28 +19,17 @@ from monitor.model import Kind, Status
 from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.verdict import ProbeFailed
 from tests.authorities import Authority, issue
-from tests.conftest import ROOT, free_port, program
+from tests.conftest import GRACE_S, ROOT, free_port, program
+from tests.resolvers import Resolver
 from tests.servers import Connection as Line
-from tests.servers import Peer, Script
+from tests.servers import Peer, Script, greets
 
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority.make(tmp_path_factory.mktemp("authority"))
-
-
-def says(*pieces: bytes) -> Script:
-    """Speak first, and then listen."""
-
-    def script(line: Line) -> None:
-        for piece in pieces:
-            line.send(piece)
-        line.hold()
-
-    return script
 
 
 def echo(line: Line) -> None:
@@ -89,7 +78,7 @@ def held() -> int:
 
 
 def test_what_comes_is_read_by_line_and_by_piece() -> None:
-    with Peer(says(b"one\r\ntwo\r", b"\nrest")) as peer, connect("127.0.0.1", peer.port, 5) as connection:
+    with Peer(greets(b"one\r\ntwo\r", b"\nrest")) as peer, connect("127.0.0.1", peer.port, 5) as connection:
         assert connection.read_until(b"\r\n", 100) == b"one\r\n"
         assert connection.read_until(b"\r\n", 100) == b"two\r\n"
         assert connection.receive(2) == b"re"
@@ -98,7 +87,7 @@ def test_what_comes_is_read_by_line_and_by_piece() -> None:
         assert connection.local_address == "127.0.0.1"
         assert connection.phases_ms.keys() == {"dns", "connect"}
         assert connection.chain == ()
-        assert 0 < connection.left_s < 5
+        assert 0 < connection.deadline.left_s < 5
 
 
 def test_a_lot_is_sent_and_received() -> None:
@@ -189,6 +178,24 @@ def test_a_name_that_nobody_has_is_a_fault_of_dns() -> None:
     assert "resolve" in caught.value.message
 
 
+@pytest.mark.parametrize("host", ["shop.example", "Shop.Example.", "bücher.example"])
+def test_a_name_is_looked_up_and_the_next_address_tried_when_the_first_refuses(resolver: Resolver, host: str) -> None:
+    resolver.addresses = ["127.0.0.9", "::1", "127.0.0.1"]
+    with Peer(greets(b"hello\r\n")) as peer, connect(host, peer.port, 5) as connection:
+        assert connection.read_until(b"\r\n", 100) == b"hello\r\n"
+        assert connection.address == "127.0.0.1"
+        assert connection.phases_ms["dns"] > 0
+    assert resolver.asked == [host]
+
+
+def test_a_name_is_looked_up_anew_for_each_connection(resolver: Resolver) -> None:
+    with Peer(greets(b"x")) as peer:
+        connect("shop.example", peer.port, 5).close()
+        resolver.addresses = ["127.0.0.9"]
+        with fails(Kind.CONNECT):
+            connect("shop.example", peer.port, 5)
+
+
 SLOW_LOOKUP = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -197,7 +204,7 @@ SLOW_LOOKUP = """
 #include <unistd.h>
 typedef int look_up(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
-    if (name && strstr(name, "slow.invalid")) { sleep(3); return EAI_AGAIN; }
+    if (name && strstr(name, "slow.invalid")) { sleep(60); return EAI_AGAIN; }
     return ((look_up *)dlsym(RTLD_NEXT, "getaddrinfo"))(name, service, hints, found);
 }
 """
@@ -208,7 +215,7 @@ began = time.monotonic()
 try:
     connect("slow.invalid", 80, 0.4)
 except ProbeFailed as failure:
-    print(failure.kind, "|", failure.message, "|", time.monotonic() - began < 1.5)
+    print(failure.kind, "|", failure.message, "|", time.monotonic() - began < 10)
 os._exit(0)
 """
 
@@ -226,7 +233,7 @@ def test_a_name_look_up_that_hangs_does_not_hold_up_the_deadline(tmp_path: Path)
 
 def test_connections_leave_no_descriptors_behind(authority: Authority) -> None:
     trusting = Tls(ca_file=str(authority.ca_file))
-    with Peer(says(b"x"), tls=authority.context()) as peer, Peer(says(b"hello\r\n")) as plain:
+    with Peer(greets(b"x"), tls=authority.context()) as peer, Peer(greets(b"hello\r\n")) as plain:
         connect("localhost", peer.port, 5, trusting).close()
         before = held()
         for _ in range(10):
@@ -240,7 +247,7 @@ def test_connections_leave_no_descriptors_behind(authority: Authority) -> None:
 
 def test_a_machine_without_descriptors_is_our_own_trouble() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with Peer(says(b"x")) as peer:
+    with Peer(greets(b"x")) as peer:
         resource.setrlimit(resource.RLIMIT_NOFILE, (held(), hard))
         try:
             with fails(Kind.INTERNAL) as caught:
@@ -255,7 +262,7 @@ def test_a_machine_without_descriptors_is_our_own_trouble() -> None:
 
 def test_a_handshake_gives_the_chain_as_it_was_sent_and_how_it_is_encrypted(authority: Authority) -> None:
     with (
-        Peer(says(b"hello\n"), tls=authority.context()) as peer,
+        Peer(greets(b"hello\n"), tls=authority.context()) as peer,
         connect("localhost", peer.port, 5, Tls(ca_file=str(authority.ca_file))) as connection,
     ):
         assert connection.read_until(b"\n", 100) == b"hello\n"
@@ -279,7 +286,7 @@ def test_a_lot_is_sent_and_received_by_tls(authority: Authority) -> None:
 
 
 def test_a_certificate_that_is_not_trusted_is_refused_and_shown(authority: Authority) -> None:
-    with Peer(says(b"x"), tls=authority.context()) as peer, fails(Kind.TLS) as caught:
+    with Peer(greets(b"x"), tls=authority.context()) as peer, fails(Kind.TLS) as caught:
         connect("localhost", peer.port, 5, Tls())
     assert len(caught.value.chain) == 2
 
@@ -287,7 +294,7 @@ def test_a_certificate_that_is_not_trusted_is_refused_and_shown(authority: Autho
 def test_the_name_that_is_verified_is_the_host_or_the_one_that_is_given(authority: Authority) -> None:
     ca_file = str(authority.ca_file)
     context = authority.context(authority.intermediate.signed("l", names=("shop.example", "127.0.0.1")))
-    with Peer(says(b"x"), tls=context) as peer:
+    with Peer(greets(b"x"), tls=context) as peer:
         connect("127.0.0.1", peer.port, 5, Tls(ca_file=ca_file)).close()
         connect("localhost", peer.port, 5, Tls(ca_file=ca_file, server_name="shop.example")).close()
         connect("localhost", peer.port, 5, Tls(verify=False)).close()
@@ -301,7 +308,7 @@ def test_the_given_name_is_asked_for(authority: Authority) -> None:
     asked: list[str | None] = []
     context = authority.context(authority.intermediate.signed("l", names=("shop.example",)))
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
-    with Peer(says(b"x"), tls=context) as peer:
+    with Peer(greets(b"x"), tls=context) as peer:
         connect("127.0.0.1", peer.port, 5, Tls(ca_file=str(authority.ca_file), server_name="shop.example")).close()
     assert asked == ["shop.example"]
 
@@ -324,7 +331,7 @@ def test_a_handshake_that_drips_ends_with_the_deadline() -> None:
 
 @pytest.mark.parametrize("greeting", [b"220 mail ESMTP\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-x\r\n"])
 def test_a_peer_that_speaks_plain_text_does_not_speak_tls(greeting: bytes) -> None:
-    with Peer(says(greeting)) as peer, fails(Kind.TLS) as caught:
+    with Peer(greets(greeting)) as peer, fails(Kind.TLS) as caught:
         connect("127.0.0.1", peer.port, 5, Tls())
     assert caught.value.message.endswith("the port does not seem to speak TLS")
 
@@ -335,7 +342,7 @@ def test_a_peer_that_hangs_up_makes_no_handshake() -> None:
 
 
 def test_a_bundle_that_cannot_be_read_is_our_own_trouble(authority: Authority) -> None:
-    with Peer(says(b"x"), tls=authority.context()) as peer, fails(Kind.INTERNAL):
+    with Peer(greets(b"x"), tls=authority.context()) as peer, fails(Kind.INTERNAL):
         connect("localhost", peer.port, 5, Tls(ca_file="/no/such/file.pem"))
 
 

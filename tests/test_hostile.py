@@ -33,14 +33,16 @@ from monitor.probes.curl import Answer
 from monitor.probes.database.postgres import Postgres
 from monitor.probes.dns import probe_dns
 from monitor.probes.http import judge
-from monitor.probes.jsonrules import check_rules, parse_json, same
+from monitor.probes.jsonrules import check_rules, parse_json
 from monitor.probes.pool import ProbePool
-from tests.conftest import free_port
+from monitor.probes.predicates import same
+from tests.conftest import GRACE_S, free_port
 from tests.datagrams import UdpPeer
 from tests.make import http_check, quick
 
 SETTING = Setting(Path())
-ALLOWANCE_S, TIMEOUT_S = 1.0, 1.2
+# The second for what ends by itself, however busy the machine is.
+TIMEOUT_S, ENOUGH_S = 1.2, 10.0
 # Kinds that talk to no peer over a network, or to the kernel alone.
 LOCAL = {"command", "group", "heartbeat", "host", "icmp", "job", "systemd"}
 # A kind of several requests, each of which is of another kind that is tried here.
@@ -64,7 +66,7 @@ def well() -> Iterator[Peers]:
 
 def test_hundreds_of_hostile_probes_end_in_time_and_leave_nothing_behind() -> None:
     # In a process of its own: what other tests hold, or let go of meanwhile, is not what the probes left behind.
-    command = [sys.executable, "-m", "benchmarks.soak", "--probes", "500"]
+    command = [sys.executable, "-m", "benchmarks.soak", "--probes", "500", "--allowance", str(GRACE_S)]
     run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "500 hostile probes" in run.stdout
@@ -87,9 +89,27 @@ def test_two_hundred_that_hang_delay_no_probe_of_a_peer_that_is_well(peers: Peer
             asked = time.monotonic()
             assert pool.submit(timed_probe, healthy, SETTING).result(10)[1].status is Status.OK
             waited.append(time.monotonic() - asked)
-        assert len(waited) > 50
-        assert max(waited) < 1
+        # Behind those that hang it would be one, and wait for 3 s.
+        assert len(waited) > 10
+        assert max(waited) < 2
         assert {future.result(10)[1].kind for future in held} == {Kind.TIMEOUT}
+
+
+def test_eight_that_flood_with_small_pieces_hold_up_no_probe_of_a_peer_that_is_well(peers: Peers, well: Peers) -> None:
+    keys = {"type": "http", "url": "http://127.0.0.1:{port}/"}
+    flooding = made("floods", keys | {"max_body_bytes": 10**12}, peers.ports["endless chunks"], timeout=4.0)
+    healthy = made("well", keys, well.ports["well"], timeout=10.0)
+    assert flooding
+    assert healthy
+    with ProbePool(4, 500) as pool:
+        held = [pool.submit(timed_probe, flooding, SETTING) for _ in range(8)]
+        answered = 0
+        while not any(future.done() for future in held):
+            assert pool.submit(timed_probe, healthy, SETTING).result(20)[1].status is Status.OK
+            answered += 1
+        # Hundreds; two or three when a flood is taken as long as it lasts.
+        assert answered > 20
+        assert {future.result(20)[1].kind for future in held} == {Kind.TIMEOUT}
 
 
 def test_a_long_answer_is_judged_while_all_threads_hang(peers: Peers) -> None:
@@ -143,6 +163,15 @@ def has_tls_first(name: str) -> bool:
     return name in ("https", "smtps", "rediss", "mqtts", "wss") or "tls" in name or "inside" in name
 
 
+def kinds(name: str, behaviour: str) -> set[Kind]:
+    """Return the kinds of failure that are right for this variant and this misbehaviour."""
+    _, right, right_with_tls = BEHAVIOURS[behaviour]
+    # What asks for TLS in plain text first may meet either.
+    if "starttls" in name or name in ("postgres tls", "mysql tls"):
+        return right | right_with_tls
+    return right_with_tls if has_tls_first(name) and behaviour != "refused" else right
+
+
 def told(text: str) -> bool:
     spellings = (SECRET, quote(SECRET), base64.b64encode(f"monitor:{SECRET}".encode()).decode())
     return any(spelling in text for spelling in spellings)
@@ -155,10 +184,11 @@ def checks(peers: Peers, folder: Path) -> Iterator[tuple[tuple[str, str], CheckB
     for name, (own, keys) in VARIANTS.items():
         for behaviour, (place, _, _) in BEHAVIOURS.items():
             protocol, _, mode = place.replace("own", own).rpartition("/")
+            limit_s = TIMEOUT_S if Kind.TIMEOUT in kinds(name, behaviour) else ENOUGH_S
             check = (
-                variant_at(peers, name, protocol, mode, TIMEOUT_S)
+                variant_at(peers, name, protocol, mode, limit_s)
                 if place
-                else made(name, keys, free_port(), str(dead), TIMEOUT_S)
+                else made(name, keys, free_port(), str(dead), limit_s)
             )
             if check:
                 yield (name, behaviour), check
@@ -211,7 +241,7 @@ def test_whatever_the_peer_does_the_verdict_is_in_time_and_not_ok(
             continue
         outcome = seen.outcome
         assert outcome.status is Status.FAIL, (behaviour, outcome)
-        assert seen.took_s < TIMEOUT_S + ALLOWANCE_S, (behaviour, seen.took_s)
+        assert seen.took_s < seen.check.timeout + GRACE_S, (behaviour, seen.took_s)
         assert outcome.message, behaviour
         assert outcome.message.isprintable(), (behaviour, outcome.message)
         assert len(outcome.message) < 500, (behaviour, outcome.message)
@@ -222,12 +252,7 @@ def test_the_kind_of_failure_is_that_of_the_misbehaviour(behaviour: str, all_see
     for (name, what), seen in all_seen.items():
         if what != behaviour or name in DATAGRAMS:
             continue
-        _, right, right_with_tls = BEHAVIOURS[behaviour]
-        # What asks for TLS in plain text first may meet either.
-        wanted = right_with_tls if has_tls_first(name) and behaviour != "refused" else right
-        if "starttls" in name or name in ("postgres tls", "mysql tls"):
-            wanted = right | right_with_tls
-        assert seen.outcome.kind in wanted, (name, seen.outcome.kind, seen.outcome.message)
+        assert seen.outcome.kind in kinds(name, behaviour), (name, seen.outcome.kind, seen.outcome.message)
 
 
 def test_a_certificate_that_nobody_trusts_is_a_failure_of_tls(all_seen: dict[tuple[str, str], Seen]) -> None:

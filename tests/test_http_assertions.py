@@ -25,6 +25,7 @@ from monitor.model import Kind, Outcome, Result, Status
 from monitor.probes import Setting, oauth, run_probe
 from monitor.probes.curl import Answer, FetchFailed
 from monitor.probes.http import is_prompt, judge, request_of
+from tests.authorities import serving
 from tests.servers import OK, Connection, Peer, Script, answer, redirect, reset, then_silence
 
 SETTING = Setting(Path())
@@ -50,31 +51,6 @@ def request_sent(setting: Setting = SETTING, path: str = "/a", **keys: Any) -> b
         seen = probe(peer.url + path, setting, **keys)
         assert seen.status is Status.OK, seen
         return peer.requests[-1]
-
-
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def folder(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("configuration")
-    ca.cert_pem.write_to_path(str(path / "ca.pem"))
-    return path
-
-
-def serving(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 # ---- fail closed: every assertion, whatever comes in place of an answer that can be judged
@@ -575,7 +551,7 @@ def test_an_odd_host_name_is_asked(host: str) -> None:
     assert (b"xn--" in rest) is not host.isascii()
 
 
-def test_an_ipv6_address_is_asked(ca: trustme.CA, folder: Path) -> None:
+def test_an_ipv6_address_is_asked(ca: trustme.CA, ca_folder: Path) -> None:
     try:
         listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
     except OSError:
@@ -591,7 +567,7 @@ def test_an_ipv6_address_is_asked(ca: trustme.CA, folder: Path) -> None:
     with closing(listener):
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        seen = probe(f"https://[::1]:{listener.getsockname()[1]}/", Setting(folder), ca_file="ca.pem", **JSON_RULE)
+        seen = probe(f"https://[::1]:{listener.getsockname()[1]}/", Setting(ca_folder), ca_file="ca.pem", **JSON_RULE)
         thread.join(5)
     assert (seen.status, seen.observed["address"]) == (Status.OK, "::1"), seen.message
 
@@ -606,10 +582,10 @@ def test_an_ipv6_address_is_asked(ca: trustme.CA, folder: Path) -> None:
     ],
 )
 def test_a_certificate_for_an_odd_name_is_valid(
-    names: tuple[str, ...], host: str, ca: trustme.CA, folder: Path
+    names: tuple[str, ...], host: str, ca: trustme.CA, ca_folder: Path
 ) -> None:
     with Peer(OK, tls=serving(ca.issue_cert(*names))) as peer:
-        seen = probe(f"https://{host}:{peer.port}/", Setting(folder), ca_file="ca.pem")
+        seen = probe(f"https://{host}:{peer.port}/", Setting(ca_folder), ca_file="ca.pem")
     assert seen.status is Status.OK, seen.message
 
 
@@ -636,10 +612,10 @@ def test_the_piece_of_a_body_is_shown_in_its_charset_and_bounded() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"expect_body": {"contains": "fine"}}, "body is without it: 'all well', expected containing 'fine'"),
-        ({"expect_body": {"not_contains": "all"}}, "body is with it, expected without 'all'"),
-        ({"expect_body": {"matches": "^well"}}, "body is without a match: 'all well', expected matching '^well'"),
-        ({"expect_body": {"not_matches": "w.ll"}}, "body is with one, expected without a match of 'w.ll'"),
+        ({"expect_body": {"contains": "fine"}}, "body is 'all well', expected to contain 'fine'"),
+        ({"expect_body": {"not_contains": "all"}}, "body contains 'all', expected not to"),
+        ({"expect_body": {"matches": "^well"}}, "body is 'all well', expected to match '^well'"),
+        ({"expect_body": {"not_matches": "w.ll"}}, "body matches 'w.ll', expected not to"),
         ({"min_body_bytes": 9}, "body is 8 bytes long, expected at least 9 bytes"),
         (
             {"expect_headers": [{"name": "X-State", "equals": "on"}]},
@@ -647,9 +623,12 @@ def test_the_piece_of_a_body_is_shown_in_its_charset_and_bounded() -> None:
         ),
         (
             {"expect_headers": [{"name": "X-Gone", "contains": ["a", "b"]}]},
-            "header X-Gone is missing, expected containing 'a' and 'b'",
+            "header X-Gone is missing, expected to contain 'a' and 'b'",
         ),
-        ({"expect_headers": [{"name": "X-State", "exists": False}]}, "header X-State is 'ready', expected not there"),
+        (
+            {"expect_headers": [{"name": "X-State", "exists": False}]},
+            "header X-State is 'ready', expected not to be there",
+        ),
         ({"expect_status": ["3xx", "200-199", 404][::2]}, "status is 200, expected 3xx or 404"),
         ({"expect": "status == 201"}, "status == 201 is false, expected true"),
         ({"phases": {"tls_ms": 5}}, "tls is not measured, expected at most 5 ms"),
@@ -804,14 +783,14 @@ def ending_in(days: float, ca: trustme.CA) -> ssl.SSLContext:
     ],
 )
 def test_a_certificate_must_have_days_left(
-    days: float, keys: dict[str, Any], status: Status, ca: trustme.CA, folder: Path
+    days: float, keys: dict[str, Any], status: Status, ca: trustme.CA, ca_folder: Path
 ) -> None:
     with Peer(OK, tls=ending_in(days + 0.01, ca)) as peer:
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem", **keys)
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem", **keys)
     assert seen.status is status, seen
     if status is not Status.OK and "expect" not in keys:
         assert seen.kind is Kind.TLS
-        assert "end of the certificate is 20" in seen.message
+        assert f"the certificate {'expires in ' if days > 0 else 'expired 3 days ago, on 20'}" in seen.message
         assert seen.observed["cert_issuer"]
 
 
@@ -822,49 +801,49 @@ def test_days_that_the_file_names_fail_where_there_is_no_certificate() -> None:
     assert probe_peer(OK, crit_days=None).status is Status.OK
 
 
-def test_a_slow_answer_with_an_old_certificate_tells_both(ca: trustme.CA, folder: Path) -> None:
+def test_a_slow_answer_with_an_old_certificate_tells_both(ca: trustme.CA, ca_folder: Path) -> None:
     with Peer(slowly, tls=ending_in(20, ca)) as peer:
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem", warn_ms=20)
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem", warn_ms=20)
     assert (seen.status, seen.kind, len(seen.findings)) == (Status.WARN, Kind.TLS, 2)
 
 
-def test_a_certificate_that_is_refused_tells_what_is_wrong_with_it(ca: trustme.CA, folder: Path) -> None:
+def test_a_certificate_that_is_refused_tells_what_is_wrong_with_it(ca: trustme.CA, ca_folder: Path) -> None:
     with Peer(OK, tls=serving(ca.issue_cert("other.example"))) as peer, Peer(redirect(peer.url)) as before:
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem")
-        redirected = probe(before.url, Setting(folder), ca_file="ca.pem")
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem")
+        redirected = probe(before.url, Setting(ca_folder), ca_file="ca.pem")
     assert (seen.kind, redirected.kind) == (Kind.TLS, Kind.TLS)
     assert [str(finding) for finding in seen.findings] == ["certificate's host is other.example, expected 127.0.0.1"]
     assert seen.observed["cert_names"] == redirected.observed["cert_names"] == "other.example"
     assert redirected.findings == ()
 
 
-def test_a_client_that_must_show_a_certificate_does(ca: trustme.CA, folder: Path) -> None:
+def test_a_client_that_must_show_a_certificate_does(ca: trustme.CA, ca_folder: Path) -> None:
     ours = ca.issue_cert("client@example.org")
-    ours.private_key_and_cert_chain_pem.write_to_path(str(folder / "both.pem"))
-    ours.cert_chain_pems[0].write_to_path(str(folder / "client.pem"))
-    ours.private_key_pem.write_to_path(str(folder / "client.key"))
+    ours.private_key_and_cert_chain_pem.write_to_path(str(ca_folder / "both.pem"))
+    ours.cert_chain_pems[0].write_to_path(str(ca_folder / "client.pem"))
+    ours.private_key_pem.write_to_path(str(ca_folder / "client.key"))
     context = serving(ca.issue_cert("127.0.0.1"))
     context.verify_mode = ssl.CERT_REQUIRED
     ca.configure_trust(context)
     with Peer(OK, tls=context) as peer:
         keys = {"ca_file": "ca.pem"}
-        assert probe(peer.url, Setting(folder), client_cert="both.pem", **keys).status is Status.OK
+        assert probe(peer.url, Setting(ca_folder), client_cert="both.pem", **keys).status is Status.OK
         assert (
-            probe(peer.url, Setting(folder), client_cert="client.pem", client_key="client.key", **keys).status
+            probe(peer.url, Setting(ca_folder), client_cert="client.pem", client_key="client.key", **keys).status
             is Status.OK
         )
-        without = probe(peer.url, Setting(folder), **keys)
+        without = probe(peer.url, Setting(ca_folder), **keys)
         # With TLS 1.3 the refusal comes after the handshake, in place of the answer.
         assert without.kind in (Kind.TLS, Kind.PROTOCOL)
-        missing = probe(peer.url, Setting(folder), client_cert="gone.pem", **keys)
+        missing = probe(peer.url, Setting(ca_folder), client_cert="gone.pem", **keys)
     assert (missing.status, missing.kind) == (Status.UNKNOWN, Kind.UNCONFIGURED)
     assert "gone.pem" in missing.message
 
 
-def test_another_name_than_the_hosts_may_be_asked_for(ca: trustme.CA, folder: Path) -> None:
+def test_another_name_than_the_hosts_may_be_asked_for(ca: trustme.CA, ca_folder: Path) -> None:
     with Peer(OK, tls=serving(ca.issue_cert("shop.example"))) as peer:
-        assert probe(peer.url, Setting(folder), ca_file="ca.pem").kind is Kind.TLS
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem", server_name="shop.example")
+        assert probe(peer.url, Setting(ca_folder), ca_file="ca.pem").kind is Kind.TLS
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem", server_name="shop.example")
     assert seen.status is Status.OK, seen.message
 
 
@@ -927,11 +906,11 @@ def test_credentials_are_sent_with_the_first_request() -> None:
     assert b"\r\nAuthorization: Bearer abc.def\r\n" in request_sent(bearer="abc.def")
 
 
-def test_an_older_version_of_http_than_the_expected_one_fails(ca: trustme.CA, folder: Path) -> None:
+def test_an_older_version_of_http_than_the_expected_one_fails(ca: trustme.CA, ca_folder: Path) -> None:
     old = probe_peer(b"HTTP/1.0 200 OK\r\n\r\n", http_version="1.1")
     assert (old.status, old.kind, old.message) == (Status.FAIL, Kind.PROTOCOL, "HTTP version is 1.0, expected 1.1")
     with Peer(OK, tls=serving(ca.issue_cert("127.0.0.1"))) as peer:
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem", http_version=2)
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem", http_version=2)
     assert (seen.status, seen.message) == (Status.FAIL, "HTTP version is 1.1, expected 2")
 
 

@@ -146,7 +146,9 @@ def test_what_must_not_exist_does_not_only_where_it_could(path: str, document: A
 
 def test_predicates_of_one_rule_must_all_hold_and_are_all_named() -> None:
     (finding,) = check_rules({"v": "ab"}, [rule(type="string", length={"ge": 3}, matches="^a")], now=NOW)
-    assert str(finding) == "$.v is \"ab\" of length 2, expected matching '^a' and of type string and of length >= 3"
+    assert finding.got == '"ab" of length 2'
+    assert finding.expected == "to match '^a' and to be of type string and to be of length >= 3"
+    assert str(finding) == f"$.v is {finding.got}, expected {finding.expected}"
 
 
 # ---- a value that must change
@@ -279,9 +281,10 @@ SEARCHES = [
 @pytest.mark.parametrize("path", SEARCHES)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_document_makes_a_path_take_for_ever(name: str, path: str) -> None:
-    began = time.monotonic()
+    # What it costs, and not for how long others kept the machine busy.
+    began = time.thread_time()
     check_rules(HOSTILE[name], [rule(path, equals="x")], now=NOW)
-    assert time.monotonic() - began < 1.5
+    assert time.thread_time() - began < 1.5
 
 
 def test_a_search_through_too_many_values_fails_and_says_what_to_write() -> None:

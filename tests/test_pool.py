@@ -17,7 +17,7 @@ from monitor.probes.curl import Answer, ExchangeLoop, FetchFailed, Request
 from monitor.probes.pool import ProbePool
 from tests.conftest import eventually
 from tests.make import http_check
-from tests.servers import Connection, Peer, answer, redirect
+from tests.servers import Connection, Peer, answer, flood, redirect
 
 SETTING = Setting(Path())
 OK = answer('{"ok": true}')
@@ -90,6 +90,19 @@ def test_more_than_may_run_at_once_wait_their_turn_and_all_get_an_answer() -> No
     assert most <= 6
 
 
+def test_what_waits_for_a_connection_or_a_thread_is_counted() -> None:
+    is_over = threading.Event()
+    with Peer(silence) as hanging, ProbePool(workers=1, connections=2) as pool:
+        for _ in range(5):
+            started(pool, hanging.url, timeout=60)
+        eventually(lambda: pool.queued == 3)
+        for _ in range(3):
+            pool.submit(is_over.wait, 60)
+        eventually(lambda: pool.queued == 3 + 2)
+        is_over.set()
+        eventually(lambda: pool.queued == 3)
+
+
 def test_a_long_body_is_judged_in_a_thread(pool: ProbePool, monkeypatch: pytest.MonkeyPatch) -> None:
     from monitor.probes import pool as module
 
@@ -106,6 +119,41 @@ def test_a_long_body_is_judged_in_a_thread(pool: ProbePool, monkeypatch: pytest.
         assert seen(pool, short.url).status is Status.OK
     assert judged_in[0].startswith("probe")
     assert judged_in[1] == "exchanges"
+
+
+def in_pieces(count: int) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    return head + b"".join(b"1\r\n%c\r\n" % (48 + number % 10) for number in range(count)) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("count", [99, 100, 101, 5_000, 100_000])
+def test_a_body_in_pieces_of_one_byte_is_whole_and_in_order(count: int) -> None:
+    told: Future[Answer | Exception] = Future()
+    with Peer(in_pieces(count)) as peer, ProbePool(1, 10) as pool:
+        assert pool._loop is not None
+        pool._loop.submit(Request(peer.url, 20.0), lambda _began, result: told.set_result(result))
+        answered = told.result(30)
+    assert isinstance(answered, Answer)
+    assert (len(answered.body), answered.cut) == (count, False)
+    assert answered.body == (b"0123456789" * count)[:count]
+
+
+@pytest.mark.parametrize("most", [50, 99, 100, 1_000, 4_999])
+def test_a_body_in_pieces_of_one_byte_is_cut_where_it_becomes_too_long(pool: ProbePool, most: int) -> None:
+    with Peer(in_pieces(5_000)) as peer:
+        outcome = seen(pool, peer.url, max_body_bytes=most, expect_body={"contains": "0"})
+        assert (outcome.status, outcome.kind) == (Status.FAIL, Kind.CONTENT)
+        assert f"at most {most} bytes" in outcome.message
+        assert seen(pool, peer.url, max_body_bytes=most).status is Status.OK
+
+
+def test_a_body_in_pieces_that_ends_by_its_deadline_leaves_the_next_exchange_alone() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with Peer(flood(endless, b"1\r\n1\r\n" * 10_000)) as flooding, Peer(OK) as well, ProbePool(1, 1) as pool:
+        for _ in range(30):
+            flooded = started(pool, flooding.url, timeout=0.1, max_body_bytes=10**12)
+            assert seen(pool, well.url).message.startswith("200")
+            assert flooded.result(10)[1].kind is Kind.TIMEOUT
 
 
 def test_a_bug_in_judging_is_unknown_and_internal_and_the_loop_goes_on(

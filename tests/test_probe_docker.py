@@ -226,10 +226,10 @@ def test_an_answer_without_an_end_is_cut(daemon: Daemon) -> None:
 
 def test_a_daemon_that_hangs_ends_by_the_deadline(daemon: Daemon) -> None:
     daemon.raw, done = b"", threading.Event()
-    daemon.then = lambda connection: bool(done.wait(5)) and None
+    daemon.then = lambda connection: bool(done.wait(60)) and None
     began = time.monotonic()
     assert what(probe(daemon.path, timeout=0.3)) == (Status.FAIL, Kind.TIMEOUT)
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < 5
     done.set()
 
 
@@ -360,15 +360,15 @@ def test_a_real_docker_is_understood(docker: Docker) -> None:
     docker.run("loop", "sleep", "0.2", options=("--restart=always",))
     docker.run("hog", "sh", "-c", "x=a; while :; do x=$x$x; done", options=("--memory=16m",))
     before = see("loop").memory
-    eventually(lambda: see("web", require_health=True).message == "running, healthy", 10, "it is healthy")
+    eventually(lambda: see("web", require_health=True).message == "running, healthy", 60, "it is healthy")
     assert what(see("first")) == (Status.OK, None)
     assert what(see("nope")) == (Status.FAIL, Kind.CONTENT)
-    eventually(lambda: "exited (exit code 1)" in see("job").message, 10, "it exited")
+    eventually(lambda: "exited (exit code 1)" in see("job").message, 60, "it exited")
     assert what(see("job", state="exited", expect_exit=1)) == (Status.OK, None)
-    eventually(lambda: see("loop", memory=before).kind is Kind.RESOURCE, 10, "it was started again")
-    eventually(lambda: "killed for want of memory" in see("hog").message, 10, "it was killed")
+    eventually(lambda: see("loop", memory=before).kind is Kind.RESOURCE, 60, "it was started again")
+    eventually(lambda: "killed for want of memory" in see("hog").message, 60, "it was killed")
     docker("exec", "web", "touch", "/sick")
-    eventually(lambda: "unhealthy" in see("web").message, 10, "it is unhealthy")
+    eventually(lambda: "unhealthy" in see("web").message, 60, "it is unhealthy")
     docker("pause", "web")
     assert "is paused" in see("web").message
     docker("unpause", "web")

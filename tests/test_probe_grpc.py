@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from monitor.config.kinds.grpc import GrpcCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
-from tests.conftest import free_port
-from tests.servers import Connection, Peer, Script
+from tests.conftest import GRACE_S, free_port
+from tests.servers import Connection, Peer, Script, says
 
 if find_spec("grpc_health") is None and not os.environ.get("GREENWALL_REQUIRE_SERVERS"):
     pytest.skip("grpcio is not installed (requirements-extra.txt)", allow_module_level=True)
@@ -32,7 +32,6 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 OK = (Status.OK, None)
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 
 
 def see(port: int, folder: Path = Path(), **keys: Any) -> Outcome:
@@ -225,19 +224,6 @@ def test_no_socket_and_no_thread_is_left(port: int) -> None:
 # ---- peers that break the protocol
 
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"
-
-
-def says(*pieces: bytes, every_s: float = 0.0, hold: bool = True) -> Script:
-    def script(connection: Connection) -> None:
-        connection.sock.recv(65536)
-        for piece in pieces:
-            connection.send(piece)
-            if every_s and connection.closing.wait(every_s):
-                return
-        if hold:
-            connection.hold()
-
-    return script
 
 
 def endless(piece: bytes) -> Script:

@@ -17,7 +17,8 @@ from pydantic import ValidationError
 
 from monitor.config import HostCheck
 from monitor.model import Kind, Outcome, Status
-from monitor.probes import Setting, bounded, host, run_probe
+from monitor.probes import Setting, bounded, run_probe
+from monitor.probes.host import processes, usage
 from tests.conftest import eventually
 
 SETTING = Setting(Path())
@@ -74,10 +75,10 @@ def test_cpu_is_a_share_of_all_cores_and_sees_a_busy_one() -> None:
 def test_cpu_is_that_of_the_time_since_the_last_look(monkeypatch: pytest.MonkeyPatch) -> None:
     looks = iter([Times(10, 0, 90), Times(10, 0, 190), Times(85, 5, 195, 5, 5)])
     clock = iter([0.0, 0.5, 30.0, 30.0])
-    monkeypatch.setattr(host.psutil, "cpu_times", lambda: next(looks))
-    monkeypatch.setattr(host.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(host.time, "sleep", lambda seconds: None)
-    sample = host._CpuSample()
+    monkeypatch.setattr(usage.psutil, "cpu_times", lambda: next(looks))
+    monkeypatch.setattr(usage.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(usage.time, "sleep", lambda seconds: None)
+    sample = usage.CpuSample()
     assert sample.percent("a") == 0.0
     # 80 busy seconds and 10 idle ones: waiting for a disk is idle, and guest time is within user time.
     assert sample.percent("a") == pytest.approx(100 * 80 / 90)
@@ -85,7 +86,7 @@ def test_cpu_is_that_of_the_time_since_the_last_look(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("metric", ["memory", "disk", "cpu"])
 def test_above_a_limit_is_warn_or_fail_and_at_it_is_ok(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(host._METRICS, metric, lambda check: (80.0, {}))
+    monkeypatch.setitem(usage.METRICS, metric, lambda check: (80.0, {}))
     assert probe(metric).status is Status.OK
     assert probe(metric, warn_percent=80, crit_percent=80).status is Status.OK
     warned, failed = probe(metric, warn_percent=79, crit_percent=90), probe(metric, warn_percent=60, crit_percent=79.5)
@@ -96,14 +97,47 @@ def test_above_a_limit_is_warn_or_fail_and_at_it_is_ok(metric: str, monkeypatch:
 
 
 def test_a_value_just_above_its_limit_is_not_rounded_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(host._METRICS, "memory", lambda check: (90.3, {}))
+    monkeypatch.setitem(usage.METRICS, "memory", lambda check: (90.3, {}))
     assert probe("memory", crit_percent=90).message == "memory used is 90.3 %, expected at most 90 %"
 
 
-def test_a_path_that_is_not_there_could_not_be_judged() -> None:
-    seen = probe("disk", path="/no/such/path", crit_percent=1)
-    assert (seen.status, seen.kind) == (Status.UNKNOWN, Kind.INTERNAL)
-    assert "/no/such/path" in seen.message
+@pytest.mark.parametrize("metric", ["disk", "inode"])
+@pytest.mark.parametrize("path", ["/no/such/path", "/etc/passwd/below"])
+def test_a_path_that_is_not_there_fails_for_its_mount_may_be_lost(
+    metric: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen = probe(metric, path=path)
+    assert (seen.status, seen.kind) == (Status.FAIL, Kind.CONTENT)
+    assert seen.message == f"there is no {path}; is its file system mounted?"
+    assert [(f.what, f.expected, f.got) for f in seen.findings] == [(path, "to be there", "missing")]
+    assert seen.observed["path"] == path
+    assert not caplog.records
+
+
+def test_a_path_that_greenwall_may_not_see_is_not_the_targets_failure(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(usage.psutil, "disk_usage", refuse)
+    seen = probe("disk", path="/root/data")
+    assert (seen.status, seen.kind) == (Status.UNKNOWN, Kind.UNCONFIGURED)
+    assert seen.message == "Greenwall may not look at /root/data (Permission denied)"
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("metric", ["disk", "inode"])
+def test_a_mount_that_is_gone_is_not_taken_for_the_file_system_below(metric: str, tmp_path: Path) -> None:
+    assert probe(metric, path="/", mounted=True).status is Status.OK
+    unmounted = probe(metric, path=str(tmp_path), mounted=True)
+    assert (unmounted.status, unmounted.kind) == (Status.FAIL, Kind.CONTENT)
+    assert unmounted.message == f"nothing is mounted at {tmp_path}: it is a folder of the file system above it"
+    assert [(f.what, f.expected, f.got) for f in unmounted.findings] == [
+        (str(tmp_path), "a mount point", "a folder of the file system above it")
+    ]
+    assert unmounted.observed == {"path": str(tmp_path), "mounted": False}
+    assert probe(metric, path=str(tmp_path)).status is Status.OK
 
 
 def test_the_evidence_names_the_three_processes_that_use_most_memory() -> None:
@@ -139,7 +173,7 @@ def test_a_process_whose_name_means_harm_is_named_harmlessly(monkeypatch: pytest
         {"pid": 1, "name": "\x1b[2J\n" + "x" * 500, "memory_percent": 50.0},
         {"pid": 2, "name": None, "memory_percent": None},
     ]
-    monkeypatch.setattr(host.psutil, "process_iter", lambda attrs: [Process(info) for info in infos])
+    monkeypatch.setattr(usage.psutil, "process_iter", lambda attrs: [Process(info) for info in infos])
     top = probe("memory", crit_percent=0.001).observed["top"]
     assert top == [f"[2J {'x' * 35}… (1): 50 %", "? (2): 0 %"]
 
@@ -154,12 +188,12 @@ class Swap(NamedTuple):
 
 
 def test_swap_is_what_is_used_of_it_and_none_is_none_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host.psutil, "swap_memory", lambda: Swap(8 * 1024**3, 6 * 1024**3, 75.0))
+    monkeypatch.setattr(usage.psutil, "swap_memory", lambda: Swap(8 * 1024**3, 6 * 1024**3, 75.0))
     seen = probe("swap", warn_percent=50)
     assert (seen.status, seen.kind) == (Status.WARN, Kind.RESOURCE)
     assert seen.observed["used_gib"] == 6
     assert seen.observed["top"]
-    monkeypatch.setattr(host.psutil, "swap_memory", lambda: Swap(0, 0, 0.0))
+    monkeypatch.setattr(usage.psutil, "swap_memory", lambda: Swap(0, 0, 0.0))
     assert probe("swap", crit_percent=1).status is Status.OK
 
 
@@ -177,8 +211,8 @@ def test_a_file_system_without_a_fixed_number_of_inodes_is_never_short_of_them()
 
 
 def test_load_is_per_core_and_of_the_minutes_that_the_file_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host.psutil, "getloadavg", lambda: (16.0, 8.0, 4.0))
-    monkeypatch.setattr(host.psutil, "cpu_count", lambda: 4)
+    monkeypatch.setattr(usage.psutil, "getloadavg", lambda: (16.0, 8.0, 4.0))
+    monkeypatch.setattr(usage.psutil, "cpu_count", lambda: 4)
     assert probe("load").message == "load5 is 2.00 per core"
     assert probe("load", warn=2, crit=2).status is Status.OK
     seen = probe("load", minutes=1, warn=1, crit=3)
@@ -195,13 +229,17 @@ def test_load_is_that_of_the_system() -> None:
 # ---- processes
 
 
+# As no other run of the tests on this machine calls them; a name has 15 bytes.
+SLEEPER = f"sleeper{os.getpid()}"
+
+
 @pytest.fixture
 def sleepers(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Two processes of a name of their own, with an argument that is secret."""
-    program = tmp_path / "gw-sleeper"
+    program = tmp_path / SLEEPER
     shutil.copy(shutil.which("sleep") or "", program)
     started = [subprocess.Popen([program, "611", "0.0000411"]) for _ in range(2)]
-    eventually(lambda: probe("process", process="gw-sleeper", min_count=2).status is Status.OK, 5, "they run")
+    eventually(lambda: probe("process", process=SLEEPER, min_count=2).status is Status.OK, what="they run")
     yield started
     for process in started:
         process.kill()
@@ -209,25 +247,25 @@ def sleepers(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def test_processes_are_counted_by_name_and_by_command_line(sleepers: list[subprocess.Popen[bytes]]) -> None:
-    assert probe("process", process="gw-sleeper").message.startswith("2 processes, ")
-    assert probe("process", command_line=r"gw-sleeper 61\d").observed["count"] == 2
-    assert probe("process", process="gw-sleeper", command_line="612").observed["count"] == 0
+    assert probe("process", process=SLEEPER).message.startswith("2 processes, ")
+    assert probe("process", command_line=rf"{SLEEPER} 61\d").observed["count"] == 2
+    assert probe("process", process=SLEEPER, command_line="612").observed["count"] == 0
     assert probe("process", process="sleeper").observed["count"] == 0
-    missing = probe("process", process="gw-sleeper", min_count=3)
+    missing = probe("process", process=SLEEPER, min_count=3)
     assert (missing.status, missing.kind) == (Status.FAIL, Kind.CONTENT)
-    assert missing.message == "number of processes 'gw-sleeper' is 2, expected at least 3"
-    many = probe("process", process="gw-sleeper", max_count=1)
+    assert missing.message == f"number of processes '{SLEEPER}' is 2, expected at least 3"
+    many = probe("process", process=SLEEPER, max_count=1)
     assert (many.status, many.kind) == (Status.FAIL, Kind.CONTENT)
-    assert probe("process", process="gw-sleeper", max_count=0).status is Status.FAIL
+    assert probe("process", process=SLEEPER, max_count=0).status is Status.FAIL
     assert probe("process", process="gw-nobody", max_count=0).status is Status.OK
 
 
 def test_a_zombie_and_greenwall_itself_do_not_count(sleepers: list[subprocess.Popen[bytes]]) -> None:
     sleepers[0].kill()
     eventually(lambda: psutil.Process(sleepers[0].pid).status() == psutil.STATUS_ZOMBIE, 5, "it is a zombie")
-    assert probe("process", process="gw-sleeper").observed["count"] == 1
+    assert probe("process", process=SLEEPER).observed["count"] == 1
     check = HostCheck.model_validate({"name": "h", "type": "host", "metric": "process", "command_line": "."})
-    found = {process.pid for process in host._matching(check)}
+    found = {process.pid for process in processes.matching(check)}
     assert sleepers[1].pid in found
     assert os.getpid() not in found
 
@@ -236,18 +274,18 @@ def test_the_memory_of_processes_is_added_up_and_the_evidence_has_no_arguments(
     sleepers: list[subprocess.Popen[bytes]],
 ) -> None:
     together = sum(psutil.Process(process.pid).memory_info().rss for process in sleepers) / 1024**2
-    seen = probe("process", process="gw-sleeper", warn_rss_mib=together / 2, crit_rss_mib=together * 10)
+    seen = probe("process", process=SLEEPER, warn_rss_mib=together / 2, crit_rss_mib=together * 10)
     assert (seen.status, seen.kind) == (Status.WARN, Kind.RESOURCE)
     assert seen.observed["rss_mib"] == pytest.approx(together, rel=0.3)
     assert len(list(seen.observed["top"])) == 2  # type: ignore[arg-type]
     assert "0.0000411" not in str(seen)
-    assert probe("process", process="gw-sleeper", crit_rss_mib=together / 2).status is Status.FAIL
+    assert probe("process", process=SLEEPER, crit_rss_mib=together / 2).status is Status.FAIL
 
 
 def test_a_command_line_that_is_no_text_can_be_matched(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert host._command_line(["caf\udce9", "x"]) == "caf� x"
-    assert host._command_line(None) == ""
-    assert len(host._command_line(["x" * 1_000_000])) == 32 * 1024
+    assert processes.command_line(["caf\udce9", "x"]) == "caf� x"
+    assert processes.command_line(None) == ""
+    assert len(processes.command_line(["x" * 1_000_000])) == 32 * 1024
 
 
 # ---- a file system that hangs
@@ -261,27 +299,27 @@ def test_a_file_system_that_does_not_answer_ends_by_the_deadline_and_then_at_onc
 
     def hang(path: str) -> None:
         asked.append(path)
-        release.wait(30)
+        release.wait(100)
 
-    monkeypatch.setattr(host.psutil, "disk_usage", hang)
+    monkeypatch.setattr(usage.psutil, "disk_usage", hang)
     path, began, threads = f"/dead/{metric}", time.monotonic(), threading.active_count()
     first = probe(metric, path=path, timeout=0.2)
     assert (first.status, first.kind) == (Status.FAIL, Kind.TIMEOUT)
     assert first.message == f"the file system of {path} did not answer within 200 ms"
-    assert 0.2 <= time.monotonic() - began < 0.5
+    assert 0.2 <= time.monotonic() - began < 5
     eventually(lambda: "has not answered for" in probe(metric, path=path, timeout=0.2).message, 2, "it says how long")
     # However often it is asked: one thread for one path.
     began = time.monotonic()
     for _ in range(50):
         assert probe(metric, path=path, timeout=5).kind is Kind.TIMEOUT
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert threading.active_count() == threads + 1
     assert asked == [path]
     monkeypatch.undo()
     assert probe(metric, path="/").status is Status.OK
     release.set()
     eventually(lambda: not bounded._flights, 3, "the thread ended")
-    assert probe(metric, path=path).kind is Kind.INTERNAL
+    assert probe(metric, path=path).message.startswith(f"there is no {path}")
 
 
 @pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO, errno.ENOTCONN])
@@ -289,7 +327,7 @@ def test_a_file_system_that_is_broken_fails(number: int, monkeypatch: pytest.Mon
     def broken(path: str) -> None:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr(host.psutil, "disk_usage", broken)
+    monkeypatch.setattr(usage.psutil, "disk_usage", broken)
     seen = probe("disk")
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.RESOURCE)
     assert os.strerror(number) in seen.message
@@ -306,7 +344,7 @@ def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "memory.stat").write_text("anon 429496729\nfile 536870912\ninactive_anon 1\ninactive_file 429496729\n")
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     (tmp_path / "cpu.stat").write_text("usage_usec 1000000\nuser_usec 900000\nsystem_usec 100000\n")
-    monkeypatch.setattr(host, "_CGROUP", tmp_path)
+    monkeypatch.setattr("monitor.probes.host.cgroup.FOLDER", tmp_path)
     return tmp_path
 
 
@@ -325,9 +363,9 @@ def test_without_a_limit_of_its_own_memory_is_that_of_the_machine(cgroup: Path, 
 
 def test_in_a_container_cpu_is_a_share_of_its_quota(cgroup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.5, 10.0, 10.0, 20.0, 20.0])
-    monkeypatch.setattr(host.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(host.time, "sleep", lambda seconds: None)
-    sample = host._CpuSample()
+    monkeypatch.setattr(usage.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(usage.time, "sleep", lambda seconds: None)
+    sample = usage.CpuSample()
     assert sample.percent("a") == 0.0
     (cgroup / "cpu.stat").write_text("usage_usec 3375000\n")
     # 2.375 of the 4.75 seconds that half a core has in 9.5.
@@ -355,6 +393,10 @@ def test_without_a_quota_cpu_is_that_of_the_machine(cgroup: Path, quota: str) ->
         ({"metric": "process", "process": "x", "min_count": 3, "max_count": 2}, "at least min_count, 3, got 2"),
         ({"metric": "process", "command_line": "("}, "expected a regular expression"),
         ({"metric": "load", "minutes": 10}, "Input should be 1, 5 or 15"),
+        (
+            {"metric": "memory", "mounted": True},
+            "expected warn_percent, crit_percent beside metric: memory, got mounted",
+        ),
         ({"metric": "network"}, "Input should be 'cpu'"),
     ],
 )

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import math
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -34,13 +35,14 @@ from monitor.config import HttpCheck
 from monitor.model import Kind, Outcome, Result, Status
 from monitor.probes import Setting, run_probe
 from monitor.probes.curl import MAX_REDIRECTS, Request, blocking, fetch
-from monitor.probes.jsonrules import check_rules, parse_json, show
+from monitor.probes.jsonrules import check_rules, parse_json
+from monitor.probes.predicates import show
+from tests.authorities import serving
+from tests.conftest import GRACE_S
 from tests.servers import OK, Connection, Peer, Script, answer, drip, flood, redirect, reset, then_silence
 
 SETTING = Setting(Path())
 TIMEOUT_S = 0.3
-# What a probe may take beyond its timeout, on a busy machine.
-GRACE_S = 0.5
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 # No resolver is asked for it: a label may have 63 characters.
 NO_SUCH_NAME = "http://" + "x" * 64 + ".invalid/"
@@ -62,33 +64,6 @@ def request_sent(*scripts: bytes | Script, **keys: Any) -> bytes:
         return peer.requests[-1]
 
 
-@pytest.fixture
-def closed_port() -> Iterator[int]:
-    """A port that nobody else gets and on which nothing listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture(scope="module")
-def folder(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration's folder that holds the CA's certificate."""
-    path = tmp_path_factory.mktemp("configuration")
-    ca.cert_pem.write_to_path(str(path / "ca.pem"))
-    return path
-
-
-def serving(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
-
-
 @pytest.fixture(scope="module")
 def good_tls(ca: trustme.CA) -> ssl.SSLContext:
     return serving(ca.issue_cert("127.0.0.1", "localhost"))
@@ -107,9 +82,9 @@ def test_an_answer_with_2xx_is_ok_and_has_code_latency_phases_and_address() -> N
     assert seen.message.startswith("200 in ")
 
 
-def test_https_has_a_tls_phase_of_its_own(good_tls: ssl.SSLContext, folder: Path) -> None:
+def test_https_has_a_tls_phase_of_its_own(good_tls: ssl.SSLContext, ca_folder: Path) -> None:
     with Peer(OK, tls=good_tls) as peer:
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem")
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem")
     assert seen.status is Status.OK
     assert seen.phases_ms["tls"] > 0
 
@@ -390,17 +365,18 @@ def test_an_address_that_cannot_be_reached_is_connect_and_not_our_exhaustion() -
 
 
 def test_a_certificate_that_is_well_passes_with_the_ca_file_and_fails_without(
-    good_tls: ssl.SSLContext, folder: Path
+    good_tls: ssl.SSLContext, ca_folder: Path
 ) -> None:
     with Peer(OK, tls=good_tls) as peer:
-        assert probe(peer.url, Setting(folder), ca_file="ca.pem").status is Status.OK
-        assert probe(peer.url, ca_file=str(folder / "ca.pem")).status is Status.OK
+        assert probe(peer.url, Setting(ca_folder), ca_file="ca.pem").status is Status.OK
+        assert probe(peer.url, ca_file=str(ca_folder / "ca.pem")).status is Status.OK
         untrusted = probe(peer.url)
     assert (untrusted.status, untrusted.kind) == (Status.FAIL, Kind.TLS)
-    assert "issuer certificate" in untrusted.message
+    assert "unknown here and not sent along" in untrusted.message
+    assert "issuer certificate" in str(untrusted.observed["tls_error"])
 
 
-def self_signed(folder: Path) -> ssl.SSLContext:
+def self_signed(ca_folder: Path) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -408,15 +384,15 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
     certificate = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
     plain_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "own.pem").write_bytes(plain_key + certificate.public_bytes(Encoding.PEM))
+    (ca_folder / "own.pem").write_bytes(plain_key + certificate.public_bytes(Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "own.pem")
+    context.load_cert_chain(ca_folder / "own.pem")
     return context
 
 
-def bad_certificate(why: str, ca: trustme.CA, folder: Path) -> ssl.SSLContext:
+def bad_certificate(why: str, ca: trustme.CA, ca_folder: Path) -> ssl.SSLContext:
     if why == "self-signed":
-        return self_signed(folder)
+        return self_signed(ca_folder)
     if why == "for another host":
         return serving(ca.issue_cert("other.example.org"))
     begun, ended = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 2, 1, tzinfo=UTC)
@@ -427,23 +403,26 @@ def bad_certificate(why: str, ca: trustme.CA, folder: Path) -> ssl.SSLContext:
     ("why", "said"), [("self-signed", "self-signed"), ("for another host", "127.0.0.1"), ("expired", "expired")]
 )
 def test_a_bad_certificate_is_tls_and_passes_only_when_it_is_not_verified(
-    why: str, said: str, ca: trustme.CA, folder: Path
+    why: str, said: str, ca: trustme.CA, ca_folder: Path
 ) -> None:
-    with Peer(OK, tls=bad_certificate(why, ca, folder)) as peer:
-        seen = probe(peer.url, Setting(folder), ca_file="ca.pem")
-        unverified = probe(peer.url, Setting(folder), ca_file="ca.pem", verify=False)
+    with Peer(OK, tls=bad_certificate(why, ca, ca_folder)) as peer:
+        seen = probe(peer.url, Setting(ca_folder), ca_file="ca.pem")
+        unverified = probe(peer.url, Setting(ca_folder), ca_file="ca.pem", verify=False)
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.TLS)
     assert said in seen.message
+    if why == "expired":
+        assert re.fullmatch(r"the certificate expired \d+ days ago, on 2020-02-01 00:00 UTC", seen.message)
+        assert "has expired" in str(seen.observed["tls_error"])
     assert unverified.status is Status.OK
 
 
 def test_a_certificate_that_was_swapped_since_the_last_probe_is_seen(
-    good_tls: ssl.SSLContext, ca: trustme.CA, folder: Path
+    good_tls: ssl.SSLContext, ca: trustme.CA, ca_folder: Path
 ) -> None:
     with Peer(OK, tls=good_tls) as peer:
-        assert probe(peer.url, Setting(folder), ca_file="ca.pem").status is Status.OK
-        peer.tls = bad_certificate("expired", ca, folder)
-        assert probe(peer.url, Setting(folder), ca_file="ca.pem").kind is Kind.TLS
+        assert probe(peer.url, Setting(ca_folder), ca_file="ca.pem").status is Status.OK
+        peer.tls = bad_certificate("expired", ca, ca_folder)
+        assert probe(peer.url, Setting(ca_folder), ca_file="ca.pem").kind is Kind.TLS
 
 
 def test_a_ca_file_that_is_not_there_is_our_trouble_and_not_the_targets(good_tls: ssl.SSLContext) -> None:
@@ -459,7 +438,9 @@ def test_http_on_a_port_that_speaks_tls_and_tls_on_one_that_does_not_fail(good_t
     with Peer(then_silence(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as peer:
         # The handshake is no HTTP request, so that this script reads on until the client has gone.
         peer.scripts = [lambda connection: connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")]
-        assert probe(peer.url.replace("http", "https")).kind is Kind.TLS
+        seen = probe(peer.url.replace("http", "https"))
+    assert seen.kind is Kind.TLS
+    assert seen.message == "no TLS came back (wrong version number): the port does not seem to speak TLS"
 
 
 @pytest.mark.parametrize(
@@ -973,11 +954,11 @@ print(json.dumps(verdicts))
 """
 
 
-def test_our_own_exhaustion_is_unknown_and_never_the_targets_failure(good_tls: ssl.SSLContext, folder: Path) -> None:
+def test_our_own_exhaustion_is_unknown_and_never_the_targets_failure(good_tls: ssl.SSLContext, ca_folder: Path) -> None:
     well = answer('{"status": "succeeded"}')
     with Peer(well) as peer, Peer(well, tls=good_tls) as secure:
         done = subprocess.run(
-            [sys.executable, "-c", EXHAUSTED, peer.url, secure.url, str(folder)],
+            [sys.executable, "-c", EXHAUSTED, peer.url, secure.url, str(ca_folder)],
             capture_output=True,
             cwd=Path(__file__).parent.parent,
             env={**os.environ, "PYTHONPATH": "."},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import socket
 import time
@@ -11,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import dns.resolver
 import icmplib
 import pytest
 from pydantic import ValidationError
@@ -19,14 +19,15 @@ from pydantic import ValidationError
 from monitor.config.kinds.icmp import IcmpCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
+from tests.conftest import GRACE_S
+from tests.resolvers import Resolver
 
 OK = (Status.OK, None)
-TIMEOUT_S = 0.4
-GRACE_S = 0.5
+ENOUGH_S, TIMEOUT_S = 5.0, 0.4
 
 
 def see(host: str = "127.0.0.1", **keys: Any) -> Outcome:
-    keys = {"timeout": TIMEOUT_S, "interval": 0.01, **keys}
+    keys = {"timeout": ENOUGH_S, "interval": 0.01, **keys}
     began = time.monotonic()
     outcome = run_probe(IcmpCheck.model_validate({"name": "n", "type": "icmp", "host": host, **keys}), Setting(Path()))
     assert time.monotonic() - began < keys["timeout"] + GRACE_S
@@ -68,6 +69,7 @@ class ScriptedSocket:
     def __init__(self, *replies: Reply | None, error: Exception | None = None) -> None:
         self.replies, self.error = list(replies), error
         self.waiting: list[icmplib.ICMPReply] = []
+        self.sock, self.peer = socket.socketpair()
         self.is_closed = False
 
     def __call__(self, privileged: bool) -> ScriptedSocket:
@@ -78,6 +80,8 @@ class ScriptedSocket:
 
     def __exit__(self, *_: object) -> None:
         self.is_closed = True
+        self.sock.close()
+        self.peer.close()
 
     def send(self, request: icmplib.ICMPRequest) -> None:
         if self.error:
@@ -85,12 +89,11 @@ class ScriptedSocket:
         reply = self.replies.pop(0) if self.replies else None
         if reply:
             self.waiting.append(reply_to(request, *reply))
+            self.peer.send(b"x")
 
     def receive(self, request: object, timeout: float) -> icmplib.ICMPReply:
-        if self.waiting:
-            return self.waiting.pop()
-        time.sleep(timeout)
-        raise icmplib.TimeoutExceeded(timeout)
+        self.sock.recv(1)
+        return self.waiting.pop()
 
 
 def reply_to(request: icmplib.ICMPRequest, kind: int, off: int, source: str) -> icmplib.ICMPReply:
@@ -133,13 +136,22 @@ def test_this_machine_answers_by_name_and_by_ipv6(pings: None) -> None:
 def test_packets_are_an_interval_apart(pings: None) -> None:
     began = time.monotonic()
     assert verdict(see(packets=3, interval=0.1)) == OK
-    assert 0.2 <= time.monotonic() - began < 0.5
+    assert 0.2 <= time.monotonic() - began < 2
 
 
 def test_many_at_once_do_not_take_each_other_s_answers(pings: None) -> None:
     with ThreadPoolExecutor(8) as pool:
-        seen = list(pool.map(lambda n: see(f"127.0.0.{n}", packets=5, timeout=3), range(1, 17)))
+        seen = list(pool.map(lambda n: see(f"127.0.0.{n}", packets=5), range(1, 17)))
     assert [outcome.observed["received"] for outcome in seen] == [5] * 16
+
+
+def test_an_answer_that_is_read_late_on_a_busy_machine_is_not_lost(
+    pings: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # From one look of icmplib at its clock to the next, more time goes by than lies between two packets.
+    late = itertools.count(time.time(), 0.02)
+    monkeypatch.setattr("icmplib.sockets.time", lambda: next(late))
+    assert see(packets=5).observed["received"] == 5
 
 
 def test_a_slow_answer_is_warn_or_fail(pings: None) -> None:
@@ -159,7 +171,7 @@ def test_no_socket_is_left(pings: None) -> None:
 
 def test_silence_is_timeout_within_the_deadline(scripted: Scripted) -> None:
     sock = scripted()
-    seen = see(packets=2)
+    seen = see(packets=2, timeout=TIMEOUT_S)
     assert verdict(seen) == (Status.FAIL, Kind.TIMEOUT)
     assert seen.message == "no answer to 2 pings within 400 ms"
     assert sock.is_closed
@@ -182,7 +194,7 @@ def test_loss_has_limits(scripted: Scripted) -> None:
 
 def test_answers_of_others_to_others_and_our_own_requests_do_not_count(scripted: Scripted) -> None:
     scripted((0, 0, "127.0.0.9"), (0, 1000, "127.0.0.1"), (8, 0, "127.0.0.1"))
-    seen = see(packets=3)
+    seen = see(packets=3, timeout=TIMEOUT_S)
     assert verdict(seen) == (Status.FAIL, Kind.TIMEOUT)
 
 
@@ -192,7 +204,7 @@ def test_a_router_that_knows_no_way_is_connect(scripted: Scripted) -> None:
     seen = see(packets=2)
     assert verdict(seen) == (Status.FAIL, Kind.CONNECT)
     assert seen.message.startswith("127.0.0.9: Destination ")
-    assert time.monotonic() - began < TIMEOUT_S
+    assert time.monotonic() - began < ENOUGH_S
 
 
 def test_what_cannot_be_sent_is_connect(scripted: Scripted) -> None:
@@ -224,12 +236,8 @@ def test_a_machine_without_descriptors_is_internal(monkeypatch: pytest.MonkeyPat
     assert verdict(see()) == (Status.UNKNOWN, Kind.INTERNAL)
 
 
-def test_a_name_that_does_not_exist_is_dns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*_: object, **__: object) -> None:
-        raise dns.resolver.NXDOMAIN
-
-    monkeypatch.setattr(dns.resolver.Resolver, "resolve", unknown)
-    assert verdict(see("nobody.test")) == (Status.FAIL, Kind.DNS)
+def test_a_name_that_does_not_exist_is_dns(resolver: Resolver) -> None:
+    assert verdict(see("nobody.none")) == (Status.FAIL, Kind.DNS)
 
 
 # ---- what the file may say

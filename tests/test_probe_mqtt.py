@@ -18,13 +18,12 @@ from monitor.model import Json, Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
 from monitor.probes.connection import connect
 from monitor.probes.mqtt import _connect_packet, _field, _packet
-from tests.conftest import eventually, free_port, program
-from tests.servers import Connection, Peer, Script
+from tests.conftest import GRACE_S, eventually, free_port, program
+from tests.servers import Connection, Peer, Script, says
 
 OK = (Status.OK, None)
 WRONG = (Status.FAIL, Kind.CONTENT)
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 LOGIN = {"username": "wall", "password": "s3cret-word"}
 
 
@@ -169,7 +168,7 @@ def test_a_retained_message_that_holds_is_ok(broker: Mosquitto, keys: dict[str, 
     [
         (
             {"expect_contains": "stopped"},
-            "message is '{\"running\": true, \"load\": 0.4}', expected containing 'stopped'",
+            "message is '{\"running\": true, \"load\": 0.4}', expected to contain 'stopped'",
         ),
         ({"expect_jsonpath": [{"path": "$.running", "equals": False}]}, "$.running is true, expected false"),
         ({"expect_jsonpath": [{"path": "$.gone", "gt": 0}]}, "$.gone is missing, expected > 0"),
@@ -243,21 +242,6 @@ def test_stopped_is_connect_and_started_again_is_ok(broker: Mosquitto) -> None:
 CONNACK, SUBACK = b"\x20\x02\0\0", b"\x90\x03\0\x01\0"
 
 
-def says(*pieces: bytes, every_s: float = 0.0, hold: bool = True) -> Script:
-    """Answer what comes first with these pieces."""
-
-    def script(connection: Connection) -> None:
-        connection.sock.recv(65536)
-        for piece in pieces:
-            connection.send(piece)
-            if every_s and connection.closing.wait(every_s):
-                return
-        if hold:
-            connection.hold()
-
-    return script
-
-
 def publish(payload: bytes, topic: bytes = b"t", first: int = 0x30) -> bytes:
     return _packet(first, len(topic).to_bytes(2) + topic + payload)
 
@@ -270,6 +254,19 @@ def endless(piece: bytes) -> Script:
             connection.send(piece)
 
     return script
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        (says(), "connected, but no answer to CONNECT within 400 ms"),
+        (says(CONNACK), "logged in, but no answer to SUBSCRIBE within 400 ms"),
+        (says(CONNACK + SUBACK), "subscribed, but no message within 400 ms"),
+    ],
+)
+def test_a_broker_that_falls_silent_is_told_by_the_step(script: Script, message: str) -> None:
+    with Peer(script) as peer:
+        assert see(peer.port, topic="t").message == message
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from monitor.config.kinds.smtp import SmtpCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
 from tests.authorities import Authority
-from tests.conftest import free_port
+from tests.conftest import GRACE_S, free_port
 from tests.servers import Connection, Peer, Script
 
 OK = (Status.OK, None)
@@ -28,7 +28,6 @@ TLS = (Status.FAIL, Kind.TLS)
 AUTH = (Status.FAIL, Kind.AUTH)
 TIMEOUT = (Status.FAIL, Kind.TIMEOUT)
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 PASSWORD = "correct horse"
 
 
@@ -213,7 +212,7 @@ def test_expectations_on_the_greeting() -> None:
         assert verdict(see(peer.port, expect_contains="Postfix", expect_matches=r"^mail\.example\n")) == OK
         wrong = see(peer.port, expect_contains="Exim")
         assert verdict(wrong) == (Status.FAIL, Kind.CONTENT)
-        assert wrong.message == "greeting is 'mail.example ESMTP Postfix', expected containing 'Exim'"
+        assert wrong.message == "greeting is 'mail.example ESMTP Postfix', expected to contain 'Exim'"
 
 
 def test_a_greeting_that_is_no_text_holds_no_expectation() -> None:
@@ -250,6 +249,8 @@ def test_a_refusal_is_a_fault_of_status(lines: list[bytes], said: str, code: int
     with Peer(replies(*lines)) as peer:
         outcome = see(peer.port)
     assert (verdict(outcome), outcome.message, outcome.code) == (STATUS, said, code)
+    (finding,) = outcome.findings
+    assert str(finding) == said
 
 
 @pytest.mark.parametrize("raw", [b"SSH-2.0-x\r\n", b"\r\n", b"22\r\n", b"220hello\r\n", b"999 x\r\n"])
@@ -276,10 +277,52 @@ def test_silence_drips_and_floods_are_bounded() -> None:
 
     with Peer(replies(b""), drip, endless_reply, endless_line) as peer:
         silent = see(peer.port, timeout=TIMEOUT_S)
-        assert (verdict(silent), silent.message) == (TIMEOUT, "connected, but no answer within 400 ms")
+        assert (verdict(silent), silent.message) == (TIMEOUT, "connected, but no greeting within 400 ms")
         assert verdict(see(peer.port, timeout=TIMEOUT_S)) == TIMEOUT
         assert see(peer.port).message == "the reply has more than 200 lines"
         assert verdict(see(peer.port)) == PROTOCOL
+
+
+SILENT = {
+    "greeting": ([b""], {}, "connected, but no greeting within 400 ms"),
+    "EHLO": ([b"220-mx\r\n220 2\r\n"], {}, "no answer to EHLO within 400 ms; the server had said 220 mx"),
+    "STARTTLS": (
+        [b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n"],
+        {"starttls": "required"},
+        "no answer to STARTTLS within 400 ms; the server had said 250 mx",
+    ),
+    "AUTH": (
+        [b"220 mx\r\n", b"250-mx\r\n250 AUTH PLAIN\r\n"],
+        {"tls": True},
+        "no answer to AUTH within 400 ms; the server had said 250 mx",
+    ),
+    "AUTH LOGIN": (
+        [b"220 mx\r\n", b"250-mx\r\n250 AUTH LOGIN\r\n", b"334 user\r\n", b"334 password\r\n"],
+        {"tls": True},
+        "no answer to AUTH within 400 ms; the server had said 334 password",
+    ),
+}
+
+
+@pytest.mark.parametrize("step", SILENT)
+def test_a_server_that_falls_silent_is_told_by_the_step_and_by_what_it_said_last(
+    step: str, authority: Authority
+) -> None:
+    lines, keys, said = SILENT[step]
+    login = {"username": "u", "password": PASSWORD} if "AUTH" in step else {}
+    more = {"ca_file": "ca.pem", "timeout": TIMEOUT_S} | keys | login
+    with Peer(replies(*lines), tls=authority.context() if "AUTH" in step else None) as peer:
+        outcome = see(peer.port, authority.folder, **more)
+    assert (verdict(outcome), outcome.message) == (TIMEOUT, said)
+
+
+def test_a_server_that_hangs_up_in_the_middle_is_told_by_the_step(authority: Authority) -> None:
+    def gone(line: Connection) -> None:
+        line.send(b"220 mx\r\n")
+        line.sock.recv(1000)
+
+    with Peer(gone) as peer:
+        assert see(peer.port).message == "the peer closed the connection before its answer to EHLO"
 
 
 def test_slow_is_warn() -> None:
@@ -308,6 +351,7 @@ def test_a_refused_starttls_is_a_fault_of_tls() -> None:
         outcome = see(peer.port, starttls="if_offered")
     assert verdict(outcome) == TLS
     assert outcome.message == "the server does not start TLS: 454 TLS not available"
+    assert [str(one) for one in outcome.findings] == ["the reply to STARTTLS is 454 TLS not available, expected 220"]
 
 
 @pytest.mark.parametrize(
@@ -319,6 +363,7 @@ def test_other_replies_to_a_login_than_235(authority: Authority, code: int, said
         keys = {"tls": True, "ca_file": "ca.pem", "username": "u", "password": PASSWORD}
         outcome = see(peer.port, authority.folder, **keys)
     assert (verdict(outcome), outcome.code) == (said, code)
+    assert [(one.expected, one.got) for one in outcome.findings] == [("235", f"{code} no")]
 
 
 def test_login_by_login_where_there_is_no_plain(authority: Authority) -> None:

@@ -16,13 +16,12 @@ import pytest
 from monitor.config.kinds.ssh import SshCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
-from tests.conftest import eventually, free_port, program
-from tests.servers import Connection, Peer, Script
+from tests.conftest import GRACE_S, eventually, free_port, program
+from tests.servers import Connection, Peer, greets
 
 OK = (Status.OK, None)
 PROTOCOL = (Status.FAIL, Kind.PROTOCOL)
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 
 
 class Sshd:
@@ -90,15 +89,6 @@ def verdict(outcome: Outcome) -> tuple[Status, Kind | None]:
     return outcome.status, outcome.kind
 
 
-def says(raw: bytes, then_closes: bool = False) -> Script:
-    def script(line: Connection) -> None:
-        line.send(raw)
-        if not then_closes:
-            line.hold()
-
-    return script
-
-
 # ---- a real server
 
 
@@ -129,7 +119,9 @@ def test_expectations_on_the_identification(sshd: Sshd) -> None:
 def test_a_server_that_hangs_is_a_timeout(sshd: Sshd) -> None:
     sshd.signal(signal.SIGSTOP)
     try:
-        assert verdict(see(sshd.port, timeout=TIMEOUT_S)) == (Status.FAIL, Kind.TIMEOUT)
+        seen = see(sshd.port, timeout=TIMEOUT_S)
+        assert verdict(seen) == (Status.FAIL, Kind.TIMEOUT)
+        assert seen.message == "connected, but no SSH identification within 400 ms"
     finally:
         sshd.signal(signal.SIGCONT)
     eventually(lambda: verdict(see(sshd.port)) == OK, 10, "the server answers again")
@@ -159,7 +151,7 @@ def test_a_server_that_is_gone_is_no_connection_and_back_it_is_ok(sshd: Sshd) ->
     ],
 )
 def test_identifications_that_are_allowed(raw: bytes, software: str) -> None:
-    with Peer(says(raw)) as peer:
+    with Peer(greets(raw)) as peer:
         outcome = see(peer.port)
     assert verdict(outcome) == OK
     assert outcome.observed["software"] == software
@@ -167,21 +159,21 @@ def test_identifications_that_are_allowed(raw: bytes, software: str) -> None:
 
 @pytest.mark.parametrize("raw", [b"SSH-1.5-old\r\n", b"SSH-3.0-new\r\n", b"SSH-\r\n", b"SSH-2.0\xff-x\r\n"])
 def test_other_versions_fail(raw: bytes) -> None:
-    with Peer(says(raw)) as peer:
+    with Peer(greets(raw)) as peer:
         outcome = see(peer.port)
     assert verdict(outcome) == PROTOCOL
     assert outcome.message.startswith("version of SSH is ")
 
 
 def test_what_the_server_said_before_it_hung_up_is_why() -> None:
-    with Peer(says(b"Not allowed at this time\r\n", then_closes=True)) as peer:
+    with Peer(greets(b"Not allowed at this time\r\n", hold=False)) as peer:
         outcome = see(peer.port)
     assert verdict(outcome) == PROTOCOL
     assert outcome.message == "no SSH identification, but 'Not allowed at this time'"
 
 
 def test_something_else_is_no_ssh_server() -> None:
-    with Peer(says(b"", then_closes=True), says(b"HTTP/1.1 400 Bad Request\r\n\r\n", then_closes=True)) as peer:
+    with Peer(greets(b"", hold=False), greets(b"HTTP/1.1 400 Bad Request\r\n\r\n", hold=False)) as peer:
         assert verdict(see(peer.port)) == PROTOCOL
         assert "HTTP/1.1 400" in see(peer.port).message
 

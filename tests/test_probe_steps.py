@@ -18,7 +18,10 @@ from monitor.config import ConfigError
 from monitor.config.kinds.steps import StepsCheck
 from monitor.model import Finding, Kind, Outcome, Result, Status
 from monitor.probes import Setting, run_probe
+from monitor.probes.curl import Answer
+from monitor.probes.steps.cookies import Cookies
 from monitor.units import utc_now
+from tests.conftest import GRACE_S
 from tests.make import load
 from tests.servers import Peer, Script, answer, drip, redirect, then_silence
 
@@ -374,8 +377,8 @@ def test_what_is_missing_here_makes_it_not_configured(shop: Shop) -> None:
 def test_a_step_that_hangs_leaves_time_for_the_clean_up(shop: Shop) -> None:
     shop.slow.add("/orders")
     began = time.monotonic()
-    seen = walk(login(shop), orders(shop), logout(shop), timeout=1, reserve=50)
-    assert 0.4 < time.monotonic() - began < 0.95
+    seen = walk(login(shop), orders(shop), logout(shop), timeout=3, reserve=80)
+    assert 0.4 < time.monotonic() - began < 2.8
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.TIMEOUT)
     assert seen.message.startswith("step 'list': connected, but no answer within ")
     assert shop.asked[-1] == "POST /logout"
@@ -386,8 +389,8 @@ def test_clean_ups_that_hang_share_what_is_left_and_end_by_the_deadline(shop: Sh
     shop.slow |= {"/orders", "/echo"}
     tidy = {"name": "tidy", "url": f"{shop.url}/echo", "always": True}
     began = time.monotonic()
-    seen = walk(login(shop), orders(shop), tidy, logout(shop), timeout=1, reserve=40)
-    assert time.monotonic() - began < 1.1
+    seen = walk(login(shop), orders(shop), tidy, logout(shop), timeout=2, reserve=80)
+    assert time.monotonic() - began < 2 + GRACE_S
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.TIMEOUT)
     assert shop.asked == ["POST /login", "GET /orders", "GET /echo", "POST /logout"]
     assert "clean-up 'tidy': " in seen.message
@@ -397,7 +400,7 @@ def test_without_clean_up_the_last_step_has_all_the_time() -> None:
     with Peer(answer("ok"), then_silence(b"")) as peer:
         began = time.monotonic()
         seen = walk({"name": "a", "url": peer.url}, {"name": "b", "url": peer.url}, timeout=0.5)
-        assert 0.4 < time.monotonic() - began < 0.8
+        assert 0.4 < time.monotonic() - began < 0.5 + GRACE_S
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.TIMEOUT)
     assert seen.message.startswith("step 'b': ")
 
@@ -407,7 +410,7 @@ def test_a_step_that_drips_ends_by_the_deadline(script: Script) -> None:
     began = time.monotonic()
     with Peer(script) as peer:
         seen = walk({"name": "a", "url": peer.url}, {"name": "b", "url": peer.url, "always": True}, timeout=0.5)
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 0.5 + GRACE_S
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.TIMEOUT)
 
 
@@ -428,7 +431,7 @@ def test_a_slow_chain_of_redirects_ends_by_the_deadline() -> None:
     with Peer(slowly) as peer:
         began = time.monotonic()
         seen = walk({"name": "a", "url": peer.url, "max_redirects": 50}, timeout=0.5)
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 0.5 + GRACE_S
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.TIMEOUT)
     assert "redirected to http://127.0.0.1" in seen.message
 
@@ -568,6 +571,46 @@ def test_a_secure_cookie_goes_by_https_only(tmp_path: Path) -> None:
     assert refused.message.startswith("step 'a': ")
 
 
+HOST = "https://www.shop.example/"
+
+
+@pytest.mark.parametrize(
+    ("url", "line", "second", "expected"),
+    [
+        # Without Domain it is of this host alone, and not of those below it.
+        ("https://shop.example/", "a=1", "https://shop.example/", "a=1"),
+        ("https://shop.example/", "a=1", "https://evil.shop.example/", ""),
+        ("https://shop.example/", "a=1", "http://shop.example:8080/", "a=1"),
+        ("http://localhost/", "a=1", "http://a.localhost/", ""),
+        ("http://[::1]/", "a=1", "http://[::1]:99/", "a=1"),
+        (HOST, "a=1; Domain=shop.example", "https://other.shop.example/", "a=1"),
+        (HOST, "a=1; Domain=.SHOP.example", "https://shop.example/", "a=1"),
+        (HOST, "a=1; Domain=shop.example", "https://othershop.example/", ""),
+        (HOST, "a=1; Domain=www.shop.example", "https://a.www.shop.example/", "a=1"),
+        (HOST, "a=1; Domain=api.shop.example", HOST, ""),
+        (HOST, "a=1; Domain=example", "https://b.example/", ""),
+        (HOST, "a=1; Domain=example", HOST, ""),
+        ("https://shop.co.uk/", "a=1; Domain=co.uk", "https://other.co.uk/", ""),
+        ("https://www.shop.co.uk/", "a=1; Domain=shop.co.uk", "https://shop.co.uk/", "a=1"),
+        # The last of two counts.
+        ("https://shop.co.uk/", "a=1; Domain=co.uk; Domain=shop.co.uk", "https://other.co.uk/", ""),
+        (HOST, "a=1; Domain=shop.example; Domain=www.shop.example", "https://shop.example/", ""),
+        (HOST, "a=1; Path=/x; Path=/", HOST, "a=1"),
+        # What is no path and no number is left out (RFC 6265, 5.2).
+        (HOST, "a=1; Path=shop", HOST, "a=1"),
+        (HOST, "a=1; Max-Age=soon", HOST, "a=1"),
+        (HOST, "a=1; Max-Age=-5; Expires=Fri, 31 Dec 2038 23:59:59 GMT", HOST, ""),
+        (HOST, "a=1; Max-Age=60; Expires=Wed, 21 Oct 2015 07:28:00 GMT", HOST, "a=1"),
+        (HOST, "a=1; Port=99; Version=1; Discard", HOST, "a=1"),
+    ],
+)
+def test_a_cookie_goes_to_no_other_host(url: str, line: str, second: str, expected: str) -> None:
+    cookies = Cookies()
+    head = (b"HTTP/1.1 200 OK\r\n", f"Set-Cookie: {line}\r\n".encode())
+    cookies.keep(url, Answer(200, b"", cut=False, latency_ms=1.0, phases_ms={}, address="", header_block=head))
+    assert cookies.header(second) == expected
+
+
 def test_a_thousand_cookies_are_not_kept() -> None:
     lines = [f"c{number}={'x' * 40}" for number in range(1000)]
     with Peer(sets(*lines), answer("ok")) as peer:
@@ -624,6 +667,19 @@ def test_a_value_that_would_be_another_request_is_not_sent(shop: Shop, value: An
     assert (seen.status, seen.kind) == (Status.FAIL, Kind.CONTENT), seen
     assert shop.asked == ["GET /value"]
     assert "xxx" not in everything(seen)
+
+
+@pytest.mark.parametrize("value", ["../users/1", "1/../../users", "..\\users", "1/.", "/..", "./1"])
+def test_a_value_is_no_way_out_of_its_path(shop: Shop, value: str) -> None:
+    # nginx for one decodes %2F, and then takes `..` for the folder above.
+    shop.said["v"] = value
+    save = {"name": "a", "url": f"{shop.url}/value", "save": {"v": "$.v"}}
+    seen = walk(save, {"name": "b", "url": f"{shop.url}/orders/{{{{v}}}}", "method": "DELETE"})
+    assert (seen.status, seen.kind) == (Status.FAIL, Kind.CONTENT), seen
+    assert seen.message == "step 'b': url: a saved value with . or .. as a part of its path cannot stand there"
+    assert shop.asked == ["GET /value"]
+    assert walk(save, {"name": "b", "url": f"{shop.url}/echo?q={{{{v}}}}"}).status is Status.OK
+    assert parse_qs(urlsplit(shop.asked[-1].partition(" ")[2]).query) == {"q": [value]}
 
 
 def test_the_longest_value_is_carried(shop: Shop) -> None:
@@ -710,6 +766,25 @@ def test_what_is_carried_on_stands_in_no_message_and_no_evidence(shop: Shop) -> 
     assert len(seen.findings) >= 5
     assert "sEcReT" not in everything(seen)
     assert SESSION not in everything(seen)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("ab/cd+ef/0123456==", r'{"token": "ab\/cd+ef\/0123456=="}'),  # as PHP writes JSON
+        ("k\u00e9y-0123456789", r'{"token": "k\u00e9y-0123456789"}'),
+        ('say "0123456789"', r'{"token": "say \"0123456789\""}'),
+        ("ab&cd<ef'0123456", '<input value="ab&amp;cd&lt;ef&#x27;0123456">'),
+        ("ab&cd<ef'0123456", '<input value="ab&amp;cd&lt;ef&#39;0123456">'),
+        ("two  blanks  0123456", '{"token": "two  blanks  0123456"}'),
+    ],
+)
+def test_a_saved_value_is_known_again_as_json_and_html_write_it(value: str, shown: str) -> None:
+    with Peer(answer(json.dumps({"t": value})), answer(shown, "500 Oops")) as peer:
+        seen = walk({"name": "a", "url": peer.url, "save": {"t": "$.t"}}, {"name": "b", "url": peer.url})
+    assert seen.status is Status.FAIL
+    assert "***" in str(seen.observed["body"])
+    assert "0123456" not in everything(seen)
 
 
 def test_a_hundred_long_secrets_cost_no_more_time_than_there_is() -> None:

@@ -15,14 +15,13 @@ from monitor.config.kinds.tcp import TcpCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
 from tests.authorities import Authority, issue
-from tests.conftest import free_port
+from tests.conftest import GRACE_S, free_port
 from tests.databases import RedisServer
-from tests.servers import Connection, Peer, Script
+from tests.servers import Connection, Peer, greets
 
 OK = (Status.OK, None)
 WRONG = (Status.FAIL, Kind.CONTENT)
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +52,6 @@ def see(port: int, folder: Path = Path(), **keys: Any) -> Outcome:
 
 def verdict(outcome: Outcome) -> tuple[Status, Kind | None]:
     return outcome.status, outcome.kind
-
-
-def says(*pieces: bytes) -> Script:
-    def script(line: Connection) -> None:
-        for piece in pieces:
-            line.send(piece)
-            line.closing.wait(0.01)
-        line.hold()
-
-    return script
 
 
 # ---- a real server
@@ -108,19 +97,19 @@ def test_a_server_that_is_gone_is_no_connection() -> None:
 
 
 def test_an_answer_in_pieces_is_put_together() -> None:
-    with Peer(says(b"READ", b"Y to ", b"serve\r\n")) as peer:
+    with Peer(greets(b"READ", b"Y to ", b"serve\r\n", every_s=0.01)) as peer:
         assert verdict(see(peer.port, expect_contains="READY to serve")) == OK
 
 
 def test_all_expectations_must_hold() -> None:
-    with Peer(says(b"220 ready\r\n")) as peer:
+    with Peer(greets(b"220 ready\r\n")) as peer:
         assert verdict(see(peer.port, expect_contains="220", expect_matches="^220 re")) == OK
         both = see(peer.port, expect_contains="220", expect_matches="^221", timeout=TIMEOUT_S)
         assert [finding.what for finding in both.findings] == ["answer"]
 
 
 def test_bytes_that_are_no_text_can_be_expected() -> None:
-    with Peer(says(b"\xff\x00\xfe")) as peer:
+    with Peer(greets(b"\xff\x00\xfe")) as peer:
         assert verdict(see(peer.port, expect_contains=r"\xff\x00\xfe")) == OK
         assert verdict(see(peer.port, expect_matches=r"^\xff\x00")) == OK
         assert verdict(see(peer.port, expect_contains="text", timeout=TIMEOUT_S)) == WRONG
@@ -162,7 +151,7 @@ def test_a_drip_ends_with_the_deadline() -> None:
 
 
 def test_what_comes_is_made_harmless() -> None:
-    with Peer(says(b"\x1b[31m<script>\x07\xe2\x80\xae" + b"a" * 5000)) as peer:
+    with Peer(greets(b"\x1b[31m<script>\x07\xe2\x80\xae" + b"a" * 5000)) as peer:
         outcome = see(peer.port, expect_contains="never", timeout=TIMEOUT_S)
     assert "\x1b" not in str(outcome) + outcome.message
     assert "\u202e" not in outcome.message
@@ -170,7 +159,7 @@ def test_what_comes_is_made_harmless() -> None:
 
 
 def test_without_an_expectation_nothing_is_read_and_nothing_needs_to_come() -> None:
-    with Peer(says()) as peer:
+    with Peer(greets()) as peer:
         assert verdict(see(peer.port, timeout=TIMEOUT_S)) == OK
 
 
@@ -194,7 +183,7 @@ def test_slow_is_warn_or_fail() -> None:
 
 
 def test_tls_is_made_first_and_the_certificate_verified(authority: Authority) -> None:
-    with Peer(says(b"hello"), tls=authority.context()) as peer:
+    with Peer(greets(b"hello"), tls=authority.context()) as peer:
         trusting = {"tls": True, "ca_file": "ca.pem", "folder": authority.folder}
         outcome = see(peer.port, expect_contains="hello", **trusting)
         assert verdict(outcome) == OK
@@ -207,7 +196,7 @@ def test_tls_is_made_first_and_the_certificate_verified(authority: Authority) ->
 
 
 def test_a_certificate_that_is_about_to_end_is_the_business_of_another_kind(tmp_path: Path) -> None:
-    with Peer(says(b"x"), tls=issue("short", days=(-9, 1)).context(tmp_path)) as peer:
+    with Peer(greets(b"x"), tls=issue("short", days=(-9, 1)).context(tmp_path)) as peer:
         assert verdict(see(peer.port, tls=True, verify=False)) == OK
 
 

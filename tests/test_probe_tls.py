@@ -17,7 +17,7 @@ from monitor.config.kinds.tls import TlsCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
 from tests.authorities import Authority, Identity, issue
-from tests.conftest import eventually, free_port, program
+from tests.conftest import GRACE_S, eventually, free_port, program
 from tests.databases import PostgresServer
 from tests.servers import Connection, Peer, Script
 
@@ -27,7 +27,6 @@ WARN = (Status.WARN, Kind.TLS)
 TIMEOUT = (Status.FAIL, Kind.TIMEOUT)
 PROTOCOL = (Status.FAIL, Kind.PROTOCOL)
 TIMEOUT_S = 0.4
-GRACE_S = 0.5
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +155,11 @@ def test_a_certificate_that_is_replaced_is_seen_at_once(nginx: Nginx) -> None:
     assert first.memory == {"sha256": [nginx.authority.leaf.fingerprint]}
     nginx.restart(renewed)
     try:
-        changed = nginx.see(fingerprint_change=True, memory=first.memory, warn_days=5)
+        changed = nginx.see(fingerprint_change=True, memory=first.memory, warn_days=5, crit_days=2)
         assert verdict(changed) == WARN
         assert renewed.fingerprint in changed.message
         assert f"{nginx.authority.leaf.fingerprint} as before" in changed.message
-        again = nginx.see(fingerprint_change=True, memory=changed.memory, warn_days=5)
+        again = nginx.see(fingerprint_change=True, memory=changed.memory, warn_days=5, crit_days=2)
         assert verdict(again) == OK
         assert verdict(nginx.see(fingerprint=nginx.authority.leaf.fingerprint)) == TLS
         assert verdict(nginx.see(warn_days=21)) == WARN
@@ -204,8 +203,9 @@ def test_an_expired_certificate_fails_and_says_since_when(authority: Authority) 
     expired = authority.intermediate.signed("l", (-90, -3))
     outcome = seen_with(authority, expired, authority.intermediate)
     assert verdict(outcome) == TLS
-    assert outcome.message.startswith("end of the certificate is ")
-    assert ", 3 days ago, expected still to come" in outcome.message
+    assert outcome.message.startswith("the certificate expired 3 days ago, on 20")
+    assert [(one.what, one.expected) for one in outcome.findings] == [("end of the certificate", "still to come")]
+    assert outcome.findings[0].got.endswith(", 3 days ago")
     assert outcome.observed["cert_days"] == pytest.approx(-3, abs=0.1)
     assert "expired" in str(outcome.observed["tls_error"])
     unverified = seen_with(authority, expired, authority.intermediate, verify=False)
@@ -217,7 +217,7 @@ def test_a_certificate_that_is_not_valid_yet_fails(authority: Authority) -> None
     for verify in (True, False):
         outcome = seen_with(authority, early, authority.intermediate, verify=verify)
         assert verdict(outcome) == TLS
-        assert "start of the certificate is " in outcome.message
+        assert "the certificate is not valid before 20" in outcome.message
 
 
 def test_an_expired_intermediate_fails_and_is_named(authority: Authority) -> None:
@@ -231,7 +231,7 @@ def test_an_intermediate_that_ends_soon_is_a_warning(authority: Authority) -> No
     old = authority.root.signed("Old Intermediate", (-900, 15), is_authority=True)
     outcome = seen_with(authority, old.signed("l"), old)
     assert verdict(outcome) == WARN
-    assert "end of CN=Old Intermediate in the chain" in outcome.message
+    assert "CN=Old Intermediate in the chain expires in 15 days, on 20" in outcome.message
 
 
 def test_a_missing_intermediate_fails(authority: Authority) -> None:
@@ -244,7 +244,7 @@ def test_a_self_signed_certificate_fails_unless_it_is_trusted_or_nobody_verifies
     alone = issue("localhost")
     outcome = seen_with(authority, alone)
     assert verdict(outcome) == TLS
-    assert outcome.message == "certificate's issuer is itself (CN=localhost), expected a trusted authority"
+    assert outcome.message == "the certificate is self-signed (CN=localhost), expected one of a trusted authority"
     assert verdict(seen_with(authority, alone, verify=False)) == OK
     (authority.folder / "alone.pem").write_bytes(alone.pem)
     assert verdict(seen_with(authority, alone, ca_file="alone.pem")) == OK
@@ -437,7 +437,10 @@ def test_silence_and_endless_talk_before_tls_are_bounded(protocol: str) -> None:
             line.send(b"* OK\r\n220-x\r\n+OK\r\n" * 100)
 
     with Peer(silent, drip, flood) as peer:
-        assert verdict(see(peer.port, starttls=protocol, timeout=TIMEOUT_S)) == TIMEOUT
+        quiet = see(peer.port, starttls=protocol, timeout=TIMEOUT_S)
+        assert verdict(quiet) == TIMEOUT
+        awaited = "answer to SSLRequest" if protocol == "postgres" else "greeting"
+        assert quiet.message == f"connected, but no {awaited} within 400 ms"
         dripped = TIMEOUT if protocol != "postgres" else PROTOCOL
         assert verdict(see(peer.port, starttls=protocol, timeout=TIMEOUT_S)) == dripped
         assert see(peer.port, starttls=protocol).status is Status.FAIL

@@ -22,18 +22,17 @@ from websockets.sync.server import Server, ServerConnection, serve
 from monitor.config.kinds.websocket import WebsocketCheck
 from monitor.model import Kind, Outcome, Status
 from monitor.probes import Setting, run_probe
-from tests.conftest import free_port
+from tests.conftest import GRACE_S, free_port
 from tests.servers import Connection, Peer, Script, answer, drip, flood, redirect, then_silence
 
 OK = (Status.OK, None)
 WRONG = (Status.FAIL, Kind.CONTENT)
-TIMEOUT_S = 0.4
+ENOUGH_S, TIMEOUT_S = 2.0, 0.4
 # The goodbye's half second is within the deadline.
-GRACE_S = 0.5
 
 
 def see(url: str, folder: Path = Path(), **keys: Any) -> Outcome:
-    keys = {"timeout": TIMEOUT_S, **keys}
+    keys = {"timeout": ENOUGH_S, **keys}
     began = time.monotonic()
     check = WebsocketCheck.model_validate({"name": "n", "type": "websocket", "url": url, **keys})
     outcome = run_probe(check, Setting(folder))
@@ -167,17 +166,17 @@ def test_one_message_that_holds_is_enough(server: str, path: str, keys: dict[str
 
 
 def test_no_message_is_timeout_and_only_others_are_content(server: str) -> None:
-    seen = see(server + "/silence", expect_contains="x")
+    seen = see(server + "/silence", expect_contains="x", timeout=TIMEOUT_S)
     assert verdict(seen) == (Status.FAIL, Kind.TIMEOUT)
     assert seen.message == "upgraded, but no message within 400 ms"
-    seen = see(server + "/chatter", expect_contains="nothing like this")
+    seen = see(server + "/chatter", expect_contains="nothing like this", timeout=TIMEOUT_S)
     assert verdict(seen) == WRONG
-    assert seen.message == "message is 'welcome', expected containing 'nothing like this'"
+    assert seen.message == "message is 'welcome', expected to contain 'nothing like this'"
     assert seen.observed["messages"] == 4
 
 
 def test_bytes_that_are_no_text_are_content(server: str) -> None:
-    assert verdict(see(server + "/bytes", expect_matches=".*")) == WRONG
+    assert verdict(see(server + "/bytes", expect_matches=".*", timeout=TIMEOUT_S)) == WRONG
 
 
 @pytest.mark.parametrize(
@@ -330,7 +329,16 @@ HEAD = b"HTTP/1.1 101 Switching Protocols\r\n"
 )  # fmt: skip
 def test_upgrades_that_fail(script: bytes | Script, kind: Kind) -> None:
     with Peer(script) as peer:
-        assert verdict(see(f"ws://127.0.0.1:{peer.port}/")) == (Status.FAIL, kind)
+        seen = see(f"ws://127.0.0.1:{peer.port}/", timeout=TIMEOUT_S if kind is Kind.TIMEOUT else ENOUGH_S)
+    assert verdict(seen) == (Status.FAIL, kind)
+
+
+def test_an_upgrade_that_is_not_answered_or_refused_says_so() -> None:
+    with Peer(then_silence(b""), answer("wait", "503 Service Unavailable")) as peer:
+        silent = see(f"ws://127.0.0.1:{peer.port}/", timeout=TIMEOUT_S)
+        refused = see(f"ws://127.0.0.1:{peer.port}/", timeout=ENOUGH_S)
+    assert silent.message == "connected, but no answer to the upgrade within 400 ms"
+    assert [str(one) for one in refused.findings] == [refused.message]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +368,8 @@ def test_upgrades_that_fail(script: bytes | Script, kind: Kind) -> None:
 )  # fmt: skip
 def test_messages_that_break_the_protocol(script: Script, kind: Kind | None) -> None:
     with Peer(upgraded(script)) as peer:
-        seen = see(f"ws://127.0.0.1:{peer.port}/", expect_contains="pong")
+        limit_s = TIMEOUT_S if kind in (None, Kind.TIMEOUT) else ENOUGH_S
+        seen = see(f"ws://127.0.0.1:{peer.port}/", expect_contains="pong", timeout=limit_s)
     assert seen.status is Status.FAIL
     assert kind in (None, seen.kind)
     assert seen.message.isprintable()
@@ -377,7 +386,7 @@ def test_a_handshake_that_hangs_is_timeout_and_plain_text_is_tls() -> None:
         connection.hold()
 
     with Peer(hold) as peer:
-        seen = see(f"wss://127.0.0.1:{peer.port}/")
+        seen = see(f"wss://127.0.0.1:{peer.port}/", timeout=TIMEOUT_S)
     assert verdict(seen) == (Status.FAIL, Kind.TIMEOUT)
     assert seen.message == "connected, but the TLS handshake did not end within 400 ms"
 

@@ -17,7 +17,7 @@ import ssl
 from base64 import b64decode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -101,12 +101,22 @@ class Chain:
 
 
 class Judgement(NamedTuple):
-    """What the certificates make of the verdict. `days_left` is None when there is none that can be read."""
+    """What the certificates make of the verdict at a time; `path` has those that count, none when none can be read."""
 
     findings: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
-    observed: dict[str, Json] = {}  # noqa: RUF012 - a NamedTuple's default, never changed
-    days_left: float | None = None
+    path: tuple[Certificate, ...] = ()
+    at: datetime = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def days_left(self) -> float | None:
+        """Days until the first of them ends."""
+        return _first_to_end(self.path).days_left(self.at) if self.path else None
+
+    @property
+    def observed(self) -> dict[str, Json]:
+        """Bounded facts of them."""
+        return _observed(self.path, self.at) if self.path else {}
 
 
 def read_chain(pems: Sequence[bytes]) -> Chain:
@@ -151,14 +161,16 @@ def judge_chain(
     leaf, first = path[0], _first_to_end(path)
     findings = [*_not_yet(path, now), *_wrong_issuer(path, issuer), *_wrong_pin(leaf, fingerprints)]
     warnings = _changed(leaf, fingerprints_before)
+    days_left = first.days_left(now)
     for limit, part, found in ((crit_days, _CRIT_PART, findings), (warn_days, _WARN_PART, warnings)):
-        if limit is not None and are_defaults:
+        if limit is None or days_left >= limit:
+            continue
+        if are_defaults:
             limit = min(limit, first.lifetime_days * part)
-        if limit is not None and first.days_left(now) < limit:
-            found.append(Finding(_end_of(first, leaf), f"at least {_days(limit)} away", _when(first.not_after, now)))
+        if days_left < limit:
+            found.append(_end(first, leaf, now, f"at least {_days(limit)} away"))
             break
-    observed = _observed(leaf, first, now)
-    return Judgement(tuple(findings), tuple(warnings), observed, first.days_left(now))
+    return Judgement(tuple(findings), tuple(warnings), path, now)
 
 
 def explain_refusal(chain: Chain, host: str, now: datetime) -> tuple[Finding, ...]:
@@ -169,23 +181,26 @@ def explain_refusal(chain: Chain, host: str, now: datetime) -> tuple[Finding, ..
     findings = _not_yet(chain.path, now)
     for certificate in chain.path:
         if certificate.not_after < now:
-            end = _when(certificate.not_after, now)
-            findings.append(Finding(_end_of(certificate, leaf), "still to come", end))
+            findings.append(_end(certificate, leaf, now, "still to come"))
     if not leaf.is_for(host):
         names = _listed(leaf.names) or f"no name (subject {leaf.subject})"
         findings.append(Finding("certificate's host", plain(host, _CHARACTERS), names))
     if findings:
         return tuple(findings)
-    who = f"itself ({leaf.subject})" if leaf.is_self_signed else f"{top.issuer}, unknown here and not sent along"
-    return (Finding("certificate's issuer", "a trusted authority", who),)
+    wanted = "a trusted authority"
+    if leaf.is_self_signed:
+        words = f"the certificate is self-signed ({leaf.subject}), expected one of {wanted}"
+        return (Finding("certificate's issuer", wanted, f"itself ({leaf.subject})", words),)
+    return (Finding("certificate's issuer", wanted, f"{top.issuer}, unknown here and not sent along"),)
 
 
 def observed_of(chain: Chain, now: datetime) -> dict[str, Json]:
     """Return bounded facts of a chain that was refused."""
-    return _observed(chain.path[0], _first_to_end(chain.path), now) if chain.path else {}
+    return _observed(chain.path, now) if chain.path else {}
 
 
-def _observed(leaf: Certificate, first: Certificate, now: datetime) -> dict[str, Json]:
+def _observed(path: Sequence[Certificate], now: datetime) -> dict[str, Json]:
+    leaf, first = path[0], _first_to_end(path)
     observed: dict[str, Json] = {
         "cert_subject": leaf.subject,
         "cert_issuer": leaf.issuer,
@@ -200,17 +215,13 @@ def _observed(leaf: Certificate, first: Certificate, now: datetime) -> dict[str,
 
 
 def _not_yet(path: Sequence[Certificate], now: datetime) -> list[Finding]:
-    return [
-        Finding(f"start of {_label(certificate, path[0])}", "in the past", _when(certificate.not_before, now))
-        for certificate in path
-        if certificate.not_before > now
-    ]
+    return [_start(certificate, path[0], now) for certificate in path if certificate.not_before > now]
 
 
 def _wrong_issuer(path: Sequence[Certificate], wanted: str | None) -> list[Finding]:
     if wanted is None or any(wanted.lower() in certificate.issuer.lower() for certificate in path):
         return []
-    return [Finding("certificate's issuer", f"containing {plain(wanted, 80)!r}", repr(path[0].issuer))]
+    return [Finding("certificate's issuer", f"to contain {plain(wanted, 80)!r}", repr(path[0].issuer))]
 
 
 def _wrong_pin(leaf: Certificate, pinned: Collection[str]) -> list[Finding]:
@@ -233,8 +244,18 @@ def _label(certificate: Certificate, leaf: Certificate) -> str:
     return "the certificate" if certificate is leaf else f"{certificate.subject} in the chain"
 
 
-def _end_of(certificate: Certificate, leaf: Certificate) -> str:
-    return f"end of {_label(certificate, leaf)}"
+def _start(certificate: Certificate, leaf: Certificate, now: datetime) -> Finding:
+    label, when = _label(certificate, leaf), _when(certificate.not_before, now)
+    return Finding(f"start of {label}", "in the past", when, f"{label} is not valid before {when}")
+
+
+def _end(certificate: Certificate, leaf: Certificate, now: datetime, expected: str) -> Finding:
+    label, on, days = _label(certificate, leaf), _minute(certificate.not_after), certificate.days_left(now)
+    if days < 0:
+        words = f"{label} expired {_days(-days, 0 if days <= -2 else 1)} ago, on {on}"
+    else:
+        words = f"{label} expires in {_days(days)}, on {on}, expected {expected}"
+    return Finding(f"end of {label}", expected, _when(certificate.not_after, now), words)
 
 
 def _when(at: datetime, now: datetime) -> str:
@@ -242,8 +263,8 @@ def _when(at: datetime, now: datetime) -> str:
     return f"{_minute(at)}, " + (f"in {_days(days)}" if days >= 0 else f"{_days(-days)} ago")
 
 
-def _days(days: float) -> str:
-    number = f"{days:.1f}".removesuffix(".0")
+def _days(days: float, digits: int = 1) -> str:
+    number = f"{days:.{digits}f}".removesuffix(".0")
     return f"{number} day" if number == "1" else f"{number} days"
 
 
@@ -268,7 +289,7 @@ def _covers(pattern: str, name: object) -> bool:
     return isinstance(name, str) and pattern[:2] == "*." and "." in name and name.partition(".")[2] == pattern[2:]
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=10_000)
 def _read(pem: bytes) -> Certificate | None:
     """Return the certificate, or None when it cannot be read. Servers show the same ones again and again."""
     try:

@@ -85,7 +85,8 @@ def _why_not_run(check: CommandCheck, cwd: Path, error: OSError) -> str:
 def _judge(check: CommandCheck, ended: Ended, redact: Callable[[str], str]) -> Outcome:
     text = redact(ended.output.decode(errors="replace"))
     message, perfdata = split_output(text) if check.convention == "nagios" else (text.strip().partition("\n")[0], "")
-    said = plain(message) or plain(redact(ended.errors.decode(errors="replace")))
+    # Some plugins leave a separator where more could follow.
+    said = plain(message).rstrip("; ") or plain(redact(ended.errors.decode(errors="replace")))
     observed: dict[str, Json] = {}
     if ended.code is not None:
         observed["exit_code"] = ended.code

@@ -6,9 +6,9 @@
         connection.read_until(b"\\r\\n", 1000)
         connection.start_tls(Tls())
 
-One deadline stands over name look-up, connect, handshake and all that is said. libcurl looks up, connects (IPv6 and
-IPv4 side by side) and encrypts: its look-up does not hold up the deadline, and its words are those of the `http`
-checks. Two handles share one socket: the first one connected it, the second one makes the handshake on it.
+One deadline stands over name look-up, connect, handshake and all that is said. libcurl connects (IPv6 and IPv4 side by
+side) and encrypts, and its words are those of the `http` checks. Two handles share one socket: the first one connected
+it, the second one makes the handshake on it.
 
 What is received is untrusted: show it through `plain`.
 """
@@ -20,8 +20,7 @@ import os
 import re
 import select
 import socket
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -29,17 +28,19 @@ from typing import Any
 
 import pycurl
 
-from monitor.model import Kind
+from monitor.model import Finding, Kind
+from monitor.probes.awaited import Awaited
 from monitor.probes.curl import exhausted, kind_of_error
+from monitor.probes.curl.failure import no_name, tls_words
+from monitor.probes.curl.names import is_name
 from monitor.probes.curl.reading import chain_of
+from monitor.probes.deadline import Deadline
+from monitor.probes.resolve import look_up
 from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration, plain
 
 _CHUNK_BYTES = 16384
-# CURLOPT_QUICK_EXIT, which pycurl has no name for. Without it `close` waits for a look-up that is still under way.
-_QUICK_EXIT = 322
-# What the peer's first bytes look like to a handshake when they are the greeting of something else.
-_PLAIN_TEXT = re.compile("wrong version number|packet length too long|unexpected message|record layer failure")
+_STUCK_AT = {False: "no connection", True: "connected, but the TLS handshake did not end"}
 _NEGOTIATED = re.compile(r"SSL connection using (\S+) / (\S+)")
 
 
@@ -80,7 +81,8 @@ class Connection:
     """A connection under one deadline; made by `connect`, closed at the end of its `with`."""
 
     def __init__(self, host: str, port: int, timeout_s: float) -> None:
-        self.host, self.port, self.timeout_s = host, port, timeout_s
+        self.host, self.port = host, port
+        self.deadline = Deadline(timeout_s)
         self.phases_ms: dict[str, float] = {}
         self.address = ""
         self.local_address = ""
@@ -88,10 +90,9 @@ class Connection:
         self.chain: tuple[bytes, ...] = ()
         self.tls_version = ""
         self.cipher = ""
-        self._began = time.monotonic()
         self._handles: list[pycurl.Curl] = []
         self._buffer = bytearray()
-        self._answering = False
+        self.awaited = Awaited()
 
     def __enter__(self) -> Connection:
         return self
@@ -107,35 +108,41 @@ class Connection:
         while self._handles:
             self._handles.pop().close()
 
-    @property
-    def left_s(self) -> float:
-        """Seconds of the deadline that are left, 0 or more."""
-        return max(self._began + self.timeout_s - time.monotonic(), 0.0)
-
-    @property
-    def elapsed_ms(self) -> float:
-        """Milliseconds since the look-up began."""
-        return (time.monotonic() - self._began) * 1000
-
     def open(self) -> None:
         """Look up and connect."""
-        curl = self._handle(f"http://{_authority(self.host)}:{self.port}/")
+        self.phases_ms["dns"] = 0.0
+        addresses = self._look_up() if is_name(self.host) else []
+        looked_up_ms = self.deadline.elapsed_ms
+        target = f"{_authority(self.host)}:{self.port}"
+        curl = self._handle(f"http://{target}/")
+        if addresses:
+            curl.setopt(pycurl.RESOLVE, [f"{target}:{','.join(addresses)}"])
         try:
             self._perform(curl)
         finally:
             self.address = curl.getinfo(pycurl.PRIMARY_IP) or ""
             self.local_address = curl.getinfo(pycurl.LOCAL_IP) or ""
-            dns, connected = curl.getinfo(pycurl.NAMELOOKUP_TIME) * 1000, curl.getinfo(pycurl.CONNECT_TIME) * 1000
-            self.phases_ms["dns"] = dns
-            if connected > 0:
-                self.phases_ms["connect"] = max(connected - dns, 0.0)
+            self.phases_ms["dns"] = looked_up_ms
+            connected_ms = curl.getinfo(pycurl.CONNECT_TIME) * 1000
+            if connected_ms > 0:
+                self.phases_ms["connect"] = connected_ms
+
+    def _look_up(self) -> list[str]:
+        try:
+            return look_up(self.host, self.deadline)
+        except ProbeFailed as late:
+            raise self.failed(late.kind, late.message) from late
+        except OSError as error:
+            self.phases_ms["dns"] = self.deadline.elapsed_ms
+            failure = no_name(self.host, error, self.deadline.elapsed_ms)
+            raise self.failed(failure.kind, failure.message) from error
 
     def start_tls(self, tls: Tls) -> None:
         """Make the handshake; from here on everything is encrypted."""
         if self._buffer:
             # Whoever stands between could have put it there, to be taken for something that was said in secret.
             raise self.failed(Kind.PROTOCOL, f"the peer sent {len(self._buffer)} bytes too many before the handshake")
-        began = time.monotonic()
+        before_ms = self.deadline.elapsed_ms
         sock = self._socket
         curl = self._handle(f"https://{_authority(tls.server_name or self.host)}:{self.port}/")
         # The address is known and connected; whatever the name, nothing is looked up.
@@ -147,11 +154,11 @@ class Connection:
             self._perform(curl, secure=True)
         finally:
             self.chain = chain_of(curl)
-        self.phases_ms["tls"] = (time.monotonic() - began) * 1000
+        self.phases_ms["tls"] = self.deadline.elapsed_ms - before_ms
 
     def send(self, data: bytes) -> None:
         """Send all of it."""
-        self._answering = False
+        self.awaited.has_begun = False
         left = memoryview(data)
         while left:
             sent = self._try(self._handles[-1].send, left, select.POLLOUT)
@@ -178,8 +185,8 @@ class Connection:
                     Kind.PROTOCOL, f"no {_escaped(marker)} within {limit} bytes, got {_shown(self._buffer)}"
                 )
             if not self._fill(_CHUNK_BYTES):
-                got = f"after {_shown(self._buffer)}" if seen else "without a word"
-                raise self.failed(Kind.PROTOCOL, f"the peer closed the connection {got}")
+                got = f" after {_shown(self._buffer)}" if seen else self.awaited.before or " without a word"
+                raise self.failed(Kind.PROTOCOL, f"the peer closed the connection{got}")
         taken = bytes(self._buffer[: at + len(marker)])
         del self._buffer[: at + len(marker)]
         return taken
@@ -187,11 +194,13 @@ class Connection:
     @property
     def times_ms(self) -> dict[str, float]:
         """The phases, and `total` until now."""
-        return self.phases_ms | {"total": self.elapsed_ms}
+        return self.phases_ms | {"total": self.deadline.elapsed_ms}
 
-    def failed(self, kind: Kind, message: str, code: int | None = None) -> ProbeFailed:
+    def failed(
+        self, kind: Kind, message: str, code: int | None = None, findings: Sequence[Finding] = ()
+    ) -> ProbeFailed:
         """Return the failure of this connection, to be raised."""
-        return ProbeFailed(kind, message, self.times_ms, self.address, self.chain, code)
+        return ProbeFailed(kind, message, self.times_ms, self.address, self.chain, code, findings)
 
     @property
     def _socket(self) -> int:
@@ -201,15 +210,13 @@ class Connection:
     def _handle(self, url: str) -> pycurl.Curl:
         curl = pycurl.Curl()
         self._handles.append(curl)
-        left_ms = max(int(self.left_s * 1000), 1)
+        left_ms = int(self.deadline.left_as_timeout_s * 1000)
         curl.setopt(pycurl.URL, url.encode())
         curl.setopt(pycurl.CONNECT_ONLY, 1)
         curl.setopt(pycurl.TIMEOUT_MS, left_ms)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, left_ms)
         curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(_QUICK_EXIT, 1)
         curl.setopt(pycurl.PROXY, "")
-        curl.setopt(pycurl.DNS_CACHE_TIMEOUT, 0)
         return curl
 
     def _prepare_tls(self, curl: pycurl.Curl, tls: Tls) -> None:
@@ -246,32 +253,25 @@ class Connection:
             return self.failed(Kind.INTERNAL, what)
         kind = kind_of_error(code)
         if kind is Kind.TIMEOUT:
-            return self.failed(kind, f"{self._stuck_at(curl, secure)} within {format_duration(self.timeout_s)}")
+            return self.failed(kind, f"{_STUCK_AT[secure]} within {format_duration(self.deadline.timeout_s)}")
         text = plain(detail or f"curl error {code}")
         reason = curl.getinfo(pycurl.OS_ERRNO)
         if kind is Kind.CONNECT and reason:
             text += f" ({os.strerror(reason)})"
-        if secure and _PLAIN_TEXT.search(text):
-            text += "; the port does not seem to speak TLS"
-        return self.failed(kind, text)
-
-    def _stuck_at(self, curl: pycurl.Curl, secure: bool) -> str:
-        if secure:
-            return "connected, but the TLS handshake did not end"
-        return "no connection" if curl.getinfo(pycurl.NAMELOOKUP_TIME) > 0 else "the name look-up did not end"
+        return self.failed(kind, tls_words(text) if secure else text)
 
     def _fill(self, limit: int) -> bool:
         """Receive once into the buffer; return whether anything came."""
         piece: bytes = self._try(self._handles[-1].recv, limit, select.POLLIN)
         self._buffer += piece
-        self._answering = self._answering or bool(piece)
+        self.awaited.has_begun = self.awaited.has_begun or bool(piece)
         return bool(piece)
 
     def _try(self, exchange: Callable[[Any], Any], argument: object, event: int) -> Any:
         """Return what the exchange gives, as soon as the socket lets it; try first: TLS may hold data already."""
         while True:
-            if not self.left_s:
-                raise self.failed(Kind.TIMEOUT, f"{self._silence()} within {format_duration(self.timeout_s)}")
+            if not self.deadline.left_s:
+                raise self.failed(Kind.TIMEOUT, self.awaited.silence(self.deadline.timeout_s))
             try:
                 return exchange(argument)
             except BlockingIOError:
@@ -283,15 +283,12 @@ class Connection:
     def _wait(self, event: int) -> None:
         waiting = select.poll()
         waiting.register(self._socket, event)
-        waiting.poll(self.left_s * 1000 + 1)
-
-    def _silence(self) -> str:
-        return "the answer began but did not end" if self._answering else "connected, but no answer"
+        waiting.poll(self.deadline.left_s * 1000 + 1)
 
     def _broken(self, error: pycurl.error) -> ProbeFailed:
         reason = self._handles[-1].getinfo(pycurl.OS_ERRNO)
         because = os.strerror(reason) if reason else plain(str(error.args[1]) or f"curl error {error.args[0]}")
-        return self.failed(Kind.PROTOCOL, f"the connection broke: {because}")
+        return self.failed(Kind.PROTOCOL, f"the connection broke{self.awaited.before}: {because}")
 
 
 def _authority(host: str) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import select
 import socket
 import time
 from types import TracebackType
 
 from monitor.model import Kind
+from monitor.probes.exhaustion import EXHAUSTED_CONNECTING
 from monitor.probes.verdict import ProbeFailed
 from monitor.units import plain
 
-# The machine that Greenwall runs on is exhausted: no fault of the target.
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL}
 _REFUSED = "connection refused: nothing listens on this port"
 
 
@@ -67,7 +65,7 @@ class Datagrams:
 
 def _failure(error: OSError) -> Exception:
     """Return the failure; an error that is the fault of this machine stays as it is."""
-    if error.errno in _OURS:
+    if error.errno in EXHAUSTED_CONNECTING:
         return error
     refused = isinstance(error, ConnectionRefusedError)
     return ProbeFailed(Kind.CONNECT, _REFUSED if refused else plain(error.strerror or str(error)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import ssl
-import time
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +16,11 @@ from monitor.config.endpoint import host_and_port
 from monitor.config.kinds.grpc import GrpcCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.connection import Tls, connect
+from monitor.probes.deadline import Deadline
 from monitor.probes.resolve import resolve
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
+from monitor.probes.slowness import in_time
+from monitor.probes.verdict import ProbeFailed, failed, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 # An answer has two bytes.
@@ -44,25 +45,17 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One call: where it goes, and when it began."""
+    """One call: where it goes, and until when."""
 
     check: GrpcCheck
     setting: Setting
+    deadline: Deadline
     address: str
-    began: float
     dns_ms: float
 
     @property
-    def left_s(self) -> float:
-        return self.began + self.check.timeout - time.monotonic()
-
-    @property
     def phases_ms(self) -> dict[str, float]:
-        return {"dns": self.dns_ms, "total": _ms_since(self.began)}
-
-
-def _ms_since(began: float) -> float:
-    return (time.monotonic() - began) * 1000
+        return {"dns": self.dns_ms, "total": self.deadline.elapsed_ms}
 
 
 def probe_grpc(check: GrpcCheck, setting: Setting) -> Outcome:
@@ -75,18 +68,18 @@ def probe_grpc(check: GrpcCheck, setting: Setting) -> Outcome:
         )
     except ImportError:
         return unconfigured("grpc checks need more packages; install: pip install -r requirements-extra.txt")
-    began = time.monotonic()
+    deadline = Deadline(check.timeout)
     try:
         # gRPC would take a name that does not exist for one whose server is slow.
-        address = resolve(check.host, check.timeout)
+        address = resolve(check.host, deadline)
     except ProbeFailed as failure:
-        total_ms = _ms_since(began)
+        total_ms = deadline.elapsed_ms
         return failed(failure.kind, failure.message, total_ms, phases_ms={"total": total_ms})
-    call = _Call(check, setting, address, began, _ms_since(began))
+    call = _Call(check, setting, deadline, address, deadline.elapsed_ms)
     with _channel(grpc, call) as channel:
         try:
             request = messages.HealthCheckRequest(service=check.service)
-            answer = stubs.HealthStub(channel).Check(request, timeout=max(call.left_s, 0.001))
+            answer = stubs.HealthStub(channel).Check(request, timeout=call.deadline.left_as_timeout_s)
         except grpc.RpcError as error:
             code, details = error.code().name, str(error.details() or "")
         else:
@@ -125,18 +118,16 @@ def _judge(call: _Call, messages: Any, status: int) -> Outcome:
     what = f"health of {plain(check.service, 100)}" if check.service else "health"
     findings = [] if said == "SERVING" else [Finding(what, "SERVING", said)]
     latency_ms = phases["total"]
-    slow = None if findings else too_slow(latency_ms, check.warn_ms, check.crit_ms)
-    if slow:
-        return Outcome(slow[0], Kind.SLOW, str(slow[1]), latency_ms, phases, None, (slow[1],), observed)
     message = f"{said} in {format_ms(latency_ms)}"
-    return verdict(message, latency_ms, findings=findings, kind=Kind.STATUS, phases_ms=phases, observed=observed)
+    outcome = verdict(message, latency_ms, findings=findings, kind=Kind.STATUS, phases_ms=phases, observed=observed)
+    return in_time(outcome, check.warn_ms, check.crit_ms)
 
 
 def _refused(call: _Call, code: str, details: str) -> Outcome:
     kind, message = _KINDS.get(code, Kind.STATUS), _sentence(call.check, code, plain(details, 200))
     if code == "DEADLINE_EXCEEDED":
         kind, message = Kind.TIMEOUT, f"no answer within {format_duration(call.check.timeout)}"
-    if code == "UNAVAILABLE" and call.left_s > 0:
+    if code == "UNAVAILABLE" and call.deadline.left_s > 0:
         why = _why_unavailable(call)
         if why:
             kind, message = why.kind, why.message
@@ -148,10 +139,10 @@ def _refused(call: _Call, code: str, details: str) -> Outcome:
 def _why_unavailable(call: _Call) -> ProbeFailed | None:
     """Return what keeps anybody from connecting; None when nothing does."""
     check = call.check
-    ca_file = str(call.setting.folder / check.ca_file) if check.ca_file else None
+    ca_file = call.setting.path_of(check.ca_file)
     tls = Tls(ca_file=ca_file, server_name=check.server_name or check.host) if check.tls else None
     try:
-        connect(call.address, check.port, call.left_s, tls).close()
+        connect(call.address, check.port, call.deadline.left_s, tls).close()
     except ProbeFailed as failure:
         return failure
     return None

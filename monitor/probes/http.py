@@ -8,7 +8,6 @@ of `oauth2` before them.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from monitor.config.expression import compile_expression
 from monitor.config.jsonpath import compiled
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
+from monitor.probes.deadline import Deadline
 from monitor.probes.httpcertificate import why_refused
 from monitor.probes.httprequest import request_of
 from monitor.probes.httprules import check_phases
@@ -64,27 +64,27 @@ def _answer_to(request: Request) -> Answer | FetchFailed:
 
 def _with_token(check: HttpCheck, client: OAuth2, request: Request, setting: Setting) -> Outcome:
     """Return the verdict on the answer to a request with a token, within one deadline with the token's own request."""
-    ends_at = time.monotonic() + check.timeout
+    deadline = Deadline(check.timeout)
     kept = kept_token(client)
-    token = kept or _new_token(client, request, ends_at)
+    token = kept or _new_token(client, request, deadline)
     if isinstance(token, Outcome):
         return without_secrets(check, token)
-    answer = _answer_to(_carrying(token, request, ends_at))
+    answer = _answer_to(_carrying(token, request, deadline))
     if kept and isinstance(answer, Answer) and answer.code == 401:
         # It may have been withdrawn before its time.
         forget_token(client)
-        token = _new_token(client, request, ends_at)
+        token = _new_token(client, request, deadline)
         if isinstance(token, Outcome):
             return without_secrets(check, token)
-        answer = _answer_to(_carrying(token, request, ends_at))
+        answer = _answer_to(_carrying(token, request, deadline))
     return without_secrets(check, judge(check, setting, answer), token)
 
 
-def _new_token(client: OAuth2, request: Request, ends_at: float) -> str | Outcome:
+def _new_token(client: OAuth2, request: Request, deadline: Deadline) -> str | Outcome:
     headers, body = token_form(client)
     asked = Request(
         url=client.token_url,
-        timeout_s=_left_s(ends_at),
+        timeout_s=deadline.left_as_timeout_s,
         method="POST",
         headers=headers,
         body=body,
@@ -97,13 +97,9 @@ def _new_token(client: OAuth2, request: Request, ends_at: float) -> str | Outcom
     return read_token(client, _answer_to(asked))
 
 
-def _carrying(token: str, request: Request, ends_at: float) -> Request:
+def _carrying(token: str, request: Request, deadline: Deadline) -> Request:
     headers = {**request.headers, "Authorization": f"Bearer {token}"}
-    return replace(request, headers=headers, timeout_s=_left_s(ends_at))
-
-
-def _left_s(ends_at: float) -> float:
-    return max(ends_at - time.monotonic(), 0.001)
+    return replace(request, headers=headers, timeout_s=deadline.left_as_timeout_s)
 
 
 def judge(check: HttpCheck, setting: Setting, answer: Answer | FetchFailed) -> Outcome:
@@ -115,14 +111,15 @@ def judge(check: HttpCheck, setting: Setting, answer: Answer | FetchFailed) -> O
     warnings = [] if wrong else [*reading.certificate.warnings, *_too_slow(check, answer, Status.WARN)]
     found = wrong or warnings
     status = Status.FAIL if wrong else Status.WARN if warnings else Status.OK
+    findings = tuple(finding for _, finding in found)
     outcome = Outcome(
         status=status,
         kind=found[0][0] if found else None,
-        message=describe([finding for _, finding in found]) or f"{answer.code} in {format_ms(answer.latency_ms)}",
+        message=describe(findings) or f"{answer.code} in {format_ms(answer.latency_ms)}",
         latency_ms=answer.latency_ms,
         phases_ms=answer.phases_ms,
         code=answer.code,
-        findings=tuple(finding for _, finding in found),
+        findings=findings,
         observed=_observed(check, answer, reading, status),
         memory=reading.memory,
     )
@@ -132,9 +129,11 @@ def judge(check: HttpCheck, setting: Setting, answer: Answer | FetchFailed) -> O
 def _unanswered(check: HttpCheck, fetch_failed: FetchFailed) -> Outcome:
     outcome = fetch_failed.outcome()
     findings, observed = why_refused(check, fetch_failed)
-    if not observed:
-        return outcome
-    return replace(outcome, findings=findings, observed={**outcome.observed, **observed})
+    observed = {**outcome.observed, **observed}
+    if not findings:
+        return replace(outcome, observed=observed)
+    observed["tls_error"] = plain(outcome.message, 200)
+    return replace(outcome, message=describe(findings), findings=findings, observed=observed)
 
 
 def _wrong(check: HttpCheck, answer: Answer, reading: Reading) -> Iterator[Wrong]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 from monitor.config import HttpCheck
 from monitor.model import Finding, Json, Kind
-from monitor.probes.certificates import Chain, explain_refusal, judge_chain, observed_of, read_chain
+from monitor.probes.certificates import explain_refusal, judge_chain, observed_of, read_chain
 from monitor.probes.curl import Answer, FetchFailed
 from monitor.probes.setting import Setting
 from monitor.units import utc_now
 
 Judged = tuple[Kind, Finding]
-_chain_of = lru_cache(maxsize=4096)(read_chain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +41,12 @@ def certificate_of(
         return CertificateVerdict(failures=((Kind.TLS, Finding("certificate", "one with days left", "missing")),))
     judges = check.wants_certificate
     judgement = judge_chain(
-        _chain_of(answer.chain),
+        read_chain(answer.chain),
         check.warn_days if judges else None,
         check.crit_days if judges else None,
         now or utc_now(),
         is_verified=check.verify,
-        ca_file=str(setting.folder / check.ca_file) if check.ca_file else None,
+        ca_file=setting.path_of(check.ca_file),
         are_defaults=not check.names_days,
     )
     failures = tuple((Kind.TLS, finding) for finding in judgement.findings) if judges else ()
@@ -62,7 +60,7 @@ def why_refused(check: HttpCheck, failed: FetchFailed) -> tuple[tuple[Finding, .
     """Return what is wrong with certificates that were not accepted, and what they say of themselves."""
     if failed.kind is not Kind.TLS or not failed.chain:
         return (), {}
-    chain: Chain = _chain_of(failed.chain)
+    chain = read_chain(failed.chain)
     now = utc_now()
     if failed.header_block:
         # An answer came before: they are those of another host, where a redirect led.

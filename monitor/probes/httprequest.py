@@ -41,11 +41,11 @@ def request_of(check: HttpCheck, setting: Setting) -> Request | Outcome:
         follow_redirects=check.follow_redirects,
         max_redirects=check.max_redirects,
         verify=check.verify,
-        ca_file=_path(setting, check.ca_file),
+        ca_file=setting.path_of(check.ca_file),
         server_name=check.server_name,
         basic=(check.basic.username, check.basic.password.get_secret_value()) if check.basic else None,
-        client_cert=_path(setting, check.client_cert),
-        client_key=_path(setting, check.client_key),
+        client_cert=setting.path_of(check.client_cert),
+        client_key=setting.path_of(check.client_key),
         proxy=check.proxy,
         keep_alive=check.keep_alive,
         http_version=check.http_version,
@@ -62,10 +62,6 @@ def wants_chain(check: HttpCheck) -> bool:
 
 def _looks_at(check: HttpCheck, name: str) -> bool:
     return check.expect is not None and name in compile_expression(check.expect).variables
-
-
-def _path(setting: Setting, path: str | None) -> str | None:
-    return str(setting.folder / path) if path else None
 
 
 def _headers(check: HttpCheck, content_type: str) -> dict[str, str]:

@@ -27,16 +27,18 @@ def check_body(text: str, rule: BodyRule) -> Iterator[Finding]:
     start = repr(plain(text, 60))
     for part in rule.contains:
         if part not in text:
-            yield Finding("body", f"containing {_quoted(part)}", f"without it: {start}")
+            yield Finding("body", f"to contain {_quoted(part)}", start)
     for part in rule.not_contains:
         if part in text:
-            yield Finding("body", f"without {_quoted(part)}", "with it")
+            words = f"body contains {_quoted(part)}, expected not to"
+            yield Finding("body", f"not to contain {_quoted(part)}", "text with it", words)
     for pattern in rule.matches:
         if not compile_pattern(pattern).search(text):
-            yield Finding("body", f"matching {_quoted(pattern)}", f"without a match: {start}")
+            yield Finding("body", f"to match {_quoted(pattern)}", start)
     for pattern in rule.not_matches:
         if compile_pattern(pattern).search(text):
-            yield Finding("body", f"without a match of {_quoted(pattern)}", "with one")
+            words = f"body matches {_quoted(pattern)}, expected not to"
+            yield Finding("body", f"not to match {_quoted(pattern)}", "text that does", words)
 
 
 def check_headers(headers: Headers, rules: Iterable[HeaderRule]) -> Iterator[Finding]:
@@ -71,8 +73,8 @@ def _holds(rule: HeaderRule, value: str) -> bool:
 
 def _wanted(name: str, limit: object) -> str:
     if name == "exists":
-        return "there" if limit else "not there"
-    words = {"equals": "", "contains": "containing ", "matches": "matching ", "not_matches": "without a match of "}
+        return "to be there" if limit else "not to be there"
+    words = {"equals": "", "contains": "to contain ", "matches": "to match ", "not_matches": "not to match "}
     parts = limit if isinstance(limit, tuple) else (limit,)
     return words[name] + " and ".join(_quoted(str(part)) for part in parts)
 
@@ -93,9 +95,9 @@ def check_url(url: str, rule: UrlRule) -> Iterator[Finding]:
     if rule.equals is not None and seen != _canonical(rule.equals):
         yield Finding("final URL", plain(rule.equals, 200), got)
     if rule.starts_with is not None and not seen.startswith(_canonical(rule.starts_with)):
-        yield Finding("final URL", f"beginning with {plain(rule.starts_with, 200)}", got)
+        yield Finding("final URL", f"to begin with {plain(rule.starts_with, 200)}", got)
     if rule.matches is not None and not compile_pattern(rule.matches).search(url):
-        yield Finding("final URL", f"matching {_quoted(rule.matches)}", got)
+        yield Finding("final URL", f"to match {_quoted(rule.matches)}", got)
 
 
 def _canonical(url: str) -> str:

@@ -6,8 +6,8 @@ come in any order and a step of the clock changes nothing.
 
 from __future__ import annotations
 
-import errno
 import secrets
+import select
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,11 @@ import icmplib
 
 from monitor.config.kinds.icmp import IcmpCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
+from monitor.probes.deadline import Deadline
+from monitor.probes.exhaustion import EXHAUSTED
 from monitor.probes.resolve import resolve
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured
+from monitor.probes.verdict import ProbeFailed, above, failed, too_slow, unconfigured
 from monitor.units import format_duration, format_ms, plain
 
 _ECHO_REPLIES = {"IPv4": 0, "IPv6": 129}
@@ -26,15 +28,13 @@ _HOW_TO = (
     'pings are not permitted here: run `sysctl -w net.ipv4.ping_group_range="0 2147483647"` '
     "(keep it in /etc/sysctl.d), or give Greenwall's Python CAP_NET_RAW"
 )
-# The machine that Greenwall runs on is exhausted: no fault of the target.
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 @dataclass(slots=True)
 class _Tally:
     """What was sent when (by sequence number), and what came back."""
 
-    began: float
+    deadline: Deadline
     address: str = ""
     dns_ms: float = 0.0
     pending: dict[int, float] = field(default_factory=dict)
@@ -48,15 +48,15 @@ class _Tally:
 
     @property
     def phases_ms(self) -> Mapping[str, float]:
-        return {"dns": self.dns_ms, "total": (time.monotonic() - self.began) * 1000}
+        return {"dns": self.dns_ms, "total": self.deadline.elapsed_ms}
 
 
 def probe_icmp(check: IcmpCheck, _setting: Setting) -> Outcome:
     """Return the verdict on loss first, then on the average round trip."""
-    tally = _Tally(time.monotonic())
+    tally = _Tally(Deadline(check.timeout))
     try:
-        tally.address = resolve(check.host, check.timeout)
-        tally.dns_ms = (time.monotonic() - tally.began) * 1000
+        tally.address = resolve(check.host, tally.deadline)
+        tally.dns_ms = tally.deadline.elapsed_ms
         with _socket(tally.address) as sock:
             _ping(check, sock, tally)
     except icmplib.SocketPermissionError:
@@ -84,7 +84,7 @@ def _socket(address: str) -> icmplib.ICMPSocket:
 def _failure(error: Exception) -> Exception:
     """Return the failure; what is the fault of this machine stays as it is."""
     cause = error.__context__
-    if isinstance(cause, OSError) and cause.errno in _OURS:
+    if isinstance(cause, OSError) and cause.errno in EXHAUSTED:
         return cause
     if isinstance(error, icmplib.SocketBroadcastError):
         return ProbeFailed(Kind.CONNECT, "it may not be sent: a firewall of this machine, or a broadcast address")
@@ -94,7 +94,7 @@ def _failure(error: Exception) -> Exception:
 
 def _ping(check: IcmpCheck, sock: icmplib.ICMPSocket, tally: _Tally) -> None:
     """Send and listen until everything is answered or the time is up."""
-    give_up_at = tally.began + check.timeout
+    give_up_at = tally.deadline.ends_at
     first, number, next_at = secrets.randbits(16), secrets.randbits(16) or 1, time.monotonic()
     while (now := time.monotonic()) < give_up_at:
         is_all_sent = tally.sent == check.packets
@@ -104,7 +104,8 @@ def _ping(check: IcmpCheck, sock: icmplib.ICMPSocket, tally: _Tally) -> None:
             number = _send(sock, tally, number, (first + tally.sent) % 65536)
             next_at = now + check.interval
             continue
-        _listen(sock, tally, number, (give_up_at if is_all_sent else min(next_at, give_up_at)) - now)
+        if _is_heard(sock, (give_up_at if is_all_sent else min(next_at, give_up_at)) - now):
+            _take(sock, tally, number, give_up_at - now)
 
 
 def _send(sock: icmplib.ICMPSocket, tally: _Tally, number: int, sequence: int) -> int:
@@ -119,10 +120,17 @@ def _send(sock: icmplib.ICMPSocket, tally: _Tally, number: int, sequence: int) -
     return int(request.id)
 
 
-def _listen(sock: icmplib.ICMPSocket, tally: _Tally, number: int, within_s: float) -> None:
+def _is_heard(sock: icmplib.ICMPSocket, within_s: float) -> bool:
+    """Wait until there is something to read: icmplib throws away what it reads later than it was told to wait."""
+    waiting = select.poll()
+    waiting.register(sock.sock, select.POLLIN)
+    return bool(waiting.poll(within_s * 1000))
+
+
+def _take(sock: icmplib.ICMPSocket, tally: _Tally, number: int, within_s: float) -> None:
     try:
         # A privileged socket hears the answers to everybody on this machine.
-        reply = sock.receive(None, max(within_s, 0.001))
+        reply = sock.receive(None, within_s)
     except icmplib.TimeoutExceeded:
         return
     except icmplib.ICMPSocketError as error:
@@ -173,11 +181,10 @@ def _judge(check: IcmpCheck, tally: _Tally) -> Outcome:
 def _worst(check: IcmpCheck, loss_percent: float, average_ms: float) -> tuple[Status, Kind | None, Finding | None]:
     """Return FAIL before WARN, and loss before slowness."""
     found: list[tuple[Status, Kind, Finding]] = []
-    for limit, status in ((check.crit_loss_percent, Status.FAIL), (check.warn_loss_percent, Status.WARN)):
-        if limit is not None and loss_percent > limit:
-            finding = Finding("loss", f"at most {limit:g} %", f"{loss_percent:.0f} %")
-            found.append((status, Kind.TIMEOUT, finding))
-            break
+    got = f"{loss_percent:.0f} %"
+    lost = above(loss_percent, check.warn_loss_percent, check.crit_loss_percent, "loss", "{:g} %".format, got)
+    if lost:
+        found.append((lost[0], Kind.TIMEOUT, lost[1]))
     slow = too_slow(average_ms, check.warn_ms, check.crit_ms, "average round trip")
     if slow:
         found.append((slow[0], Kind.SLOW, slow[1]))

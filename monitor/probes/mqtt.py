@@ -18,8 +18,9 @@ from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.jsonrules import Remembered, check_rules, parse_json
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
+from monitor.probes.slowness import in_time
 from monitor.probes.textrules import check_text
-from monitor.probes.verdict import ProbeFailed, too_slow, verdict
+from monitor.probes.verdict import ProbeFailed, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _CONNECT, _CONNACK, _PUBLISH, _SUBSCRIBE, _SUBACK, _DISCONNECT = 0x10, 0x20, 0x30, 0x82, 0x90, 0xE0
@@ -57,7 +58,7 @@ def probe_mqtt(check: MqttCheck, setting: Setting) -> Outcome:
 
 
 def _ask(check: MqttCheck, setting: Setting) -> Outcome:
-    ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
+    ca_file = setting.path_of(check.ca_file)
     tls = Tls(verify=check.verify, ca_file=ca_file, server_name=check.server_name) if check.tls else None
     observed: dict[str, Json] = {}
     try:
@@ -72,17 +73,15 @@ def _converse(talk: _Talk) -> Outcome:
     check, connection = talk.check, talk.connection
     _log_in(talk)
     findings = _subscribe(talk, check.topic) if check.topic is not None else []
-    latency_ms = connection.elapsed_ms
+    latency_ms = connection.deadline.elapsed_ms
     phases = connection.phases_ms | {"total": latency_ms}
     _say_goodbye(connection)
-    slow = None if findings else too_slow(latency_ms, check.warn_ms, check.crit_ms)
-    if slow:
-        return Outcome(
-            slow[0], Kind.SLOW, str(slow[1]), latency_ms, phases, None, (slow[1],), talk.observed, talk.memory
-        )
     what = "message" if check.topic is not None else "logged in"
     message = f"{what} after {format_ms(latency_ms)}"
-    return verdict(message, latency_ms, findings=findings, phases_ms=phases, observed=talk.observed, memory=talk.memory)
+    outcome = verdict(
+        message, latency_ms, findings=findings, phases_ms=phases, observed=talk.observed, memory=talk.memory
+    )
+    return in_time(outcome, check.warn_ms, check.crit_ms)
 
 
 def _say_goodbye(connection: Connection) -> None:
@@ -153,6 +152,7 @@ def _read(talk: _Talk, count: int) -> bytes:
 
 
 def _log_in(talk: _Talk) -> None:
+    talk.connection.awaited.what = "answer to CONNECT"
     talk.connection.send(_connect_packet(talk.check))
     head = _read(talk, 2)
     if head != bytes([_CONNACK, 2]):
@@ -191,7 +191,7 @@ def _subscribe(talk: _Talk, topic: str) -> list[Finding]:
 
 
 def _silence(talk: _Talk) -> ProbeFailed:
-    where = "subscribed, but no message" if "subscribed" in talk.observed else "logged in, but no answer"
+    where = "subscribed, but no message" if "subscribed" in talk.observed else "logged in, but no answer to SUBSCRIBE"
     return talk.failed(Kind.TIMEOUT, f"{where} within {format_duration(talk.check.timeout)}")
 
 

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from monitor.config.kinds.redis import KeyRule, RedisCheck
 from monitor.config.redisurl import RedisUrl
-from monitor.config.valuerules import ValueRule
 from monitor.model import Finding, Json, Kind, Outcome, Status
+from monitor.probes.predicates import check_value, is_number, wanted
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.redisserver import RedisRefused, RedisServer, tls_of
 from monitor.probes.setting import Setting
-from monitor.probes.valuerules import check_value, wanted
-from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, above, failed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _NUMBER = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")
@@ -44,6 +43,12 @@ class _Seen:
     def fail(self, kind: Kind, what: str, expected: str, got: str) -> None:
         self.failures.append((kind, Finding(what, expected, got)))
 
+    def limit(self, kind: Kind, passed: tuple[Status, Finding] | None) -> None:
+        """Note the limit that was passed, if any was."""
+        if passed:
+            status, finding = passed
+            (self.failures if status is Status.FAIL else self.warnings).append((kind, finding))
+
 
 def probe_redis(check: RedisCheck, setting: Setting) -> Outcome:
     """Return the verdict on a PING, and on memory, clients, replication and keys where limits are set."""
@@ -55,7 +60,7 @@ def probe_redis(check: RedisCheck, setting: Setting) -> Outcome:
 
 
 def _ask(check: RedisCheck, url: RedisUrl, setting: Setting) -> Outcome:
-    ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
+    ca_file = setting.path_of(check.ca_file)
     seen = _Seen()
     with RedisServer(url, tls_of(check.verify, ca_file, check.server_name, url), check.timeout) as server:
         try:
@@ -67,7 +72,7 @@ def _ask(check: RedisCheck, url: RedisUrl, setting: Setting) -> Outcome:
             for rule in check.expect_keys:
                 _judge_key(rule, server, seen)
         except (ProbeFailed, RedisRefused) as error:
-            elapsed_ms = server.transport.elapsed_ms
+            elapsed_ms = server.transport.deadline.elapsed_ms
             phases = server.transport.phases_ms | {"total": elapsed_ms}
             return failed(error.kind, error.message, elapsed_ms, phases_ms=phases, observed=seen.observed)
         return _verdict(check, seen, latency_ms, server.transport.phases_ms | {"total": latency_ms})
@@ -75,19 +80,17 @@ def _ask(check: RedisCheck, url: RedisUrl, setting: Setting) -> Outcome:
 
 def _ping(server: RedisServer) -> float:
     """Return how many milliseconds it took until the PONG."""
-    before = server.transport.elapsed_ms
+    before = server.transport.deadline.elapsed_ms
     reply = server.ask("PING")
     if reply != b"PONG":
         got = plain(reply.decode("utf-8", "replace"), 60) if isinstance(reply, bytes) else type(reply).__name__
         raise server.transport.failed(Kind.PROTOCOL, f"the answer to PING is {got!r}, expected 'PONG'")
-    server.transport.phases_ms["ping"] = server.transport.elapsed_ms - before
-    return server.transport.elapsed_ms
+    server.transport.phases_ms["ping"] = server.transport.deadline.elapsed_ms - before
+    return server.transport.deadline.elapsed_ms
 
 
 def _verdict(check: RedisCheck, seen: _Seen, latency_ms: float, phases_ms: dict[str, float]) -> Outcome:
-    slow = too_slow(latency_ms, check.warn_ms, check.crit_ms)
-    if slow:
-        (seen.failures if slow[0] is Status.FAIL else seen.warnings).append((Kind.SLOW, slow[1]))
+    seen.limit(Kind.SLOW, too_slow(latency_ms, check.warn_ms, check.crit_ms))
     return verdict(
         f"PONG in {format_ms(latency_ms)}",
         latency_ms,
@@ -124,15 +127,16 @@ def _judge_memory(check: RedisCheck, info: dict[str, str], seen: _Seen) -> None:
     percent = 100.0 * used / most if used is not None and most else None
     if percent is not None:
         seen.observed["memory_percent"] = round(percent, 1)
-    for limit, found in ((check.crit_percent, seen.failures), (check.warn_percent, seen.warnings)):
-        if limit is None:
-            continue
-        if percent is None:
-            seen.fail(Kind.CONTENT, "memory used", f"at most {limit:g} %", "not to be had from INFO")
-            return
-        if percent > limit:
-            found.append((Kind.RESOURCE, Finding("memory used", f"at most {limit:g} %", f"{percent:.1f} % of {of}")))
-            return
+    limit = check.warn_percent if check.crit_percent is None else check.crit_percent
+    if limit is None:
+        return
+    if percent is None:
+        seen.fail(Kind.CONTENT, "memory used", f"at most {limit:g} %", "not to be had from INFO")
+        return
+    got = f"{percent:.1f} % of {of}"
+    seen.limit(
+        Kind.RESOURCE, above(percent, check.warn_percent, check.crit_percent, "memory used", "{:g} %".format, got)
+    )
 
 
 def _judge_clients(check: RedisCheck, info: dict[str, str], seen: _Seen) -> None:
@@ -208,18 +212,16 @@ def _judge_length(rule: KeyRule, found: str, what: str, server: RedisServer, see
 def _judge_value(rule: KeyRule, found: str, what: str, server: RedisServer, seen: _Seen) -> None:
     if found != "string":
         got = "missing" if found == "none" else f"a {plain(found, 40)}"
-        seen.fail(Kind.CONTENT, what, wanted(rule), got)
+        seen.fail(Kind.CONTENT, what, wanted(rule.limits), got)
         return
     raw = server.ask("GETRANGE", rule.key, 0, _MOST_VALUE_BYTES)
     if not isinstance(raw, bytes) or len(raw) > _MOST_VALUE_BYTES:
-        seen.fail(Kind.CONTENT, what, wanted(rule), f"longer than {_MOST_VALUE_BYTES} bytes")
+        seen.fail(Kind.CONTENT, what, wanted(rule.limits), f"longer than {_MOST_VALUE_BYTES} bytes")
         return
     text = raw.decode("utf-8", "replace")
     for name, limit in rule.limits.items():
-        single = ValueRule.model_validate({name: limit})
-        is_number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-        value = _number(text) if is_number else text
-        seen.failures += [(Kind.CONTENT, finding) for finding in check_value(what, value, single)]
+        value = _number(text) if is_number(limit) else text
+        seen.failures += [(Kind.CONTENT, finding) for finding in check_value(what, value, {name: limit})]
 
 
 def _number(text: str) -> int | float | str:

@@ -88,12 +88,15 @@ class RedisServer:
         self.transport.open()
         if self._url.is_encrypted:
             self.transport.start_tls(self._tls)
-        before = self.transport.elapsed_ms
+        before = self.transport.deadline.elapsed_ms
+        self.transport.awaited.what = f"answer to {'AUTH' if self._url.password else 'SELECT'}"
         self._do(self._line.connect)
-        self.transport.phases_ms["login"] = self.transport.elapsed_ms - before
+        self.transport.phases_ms["login"] = self.transport.deadline.elapsed_ms - before
 
     def ask(self, *command: str | int) -> Reply:
         """Return the reply to one command: bytes, an integer, None or a list of them."""
+
+        self.transport.awaited.what = f"answer to {command[0]}"
 
         def talk() -> Reply:
             self._line.send_command(*command)  # type: ignore[no-untyped-call]

@@ -1,83 +1,64 @@
-"""A name to addresses within a deadline, for probes that open their own datagram sockets.
+"""A name to addresses within a deadline, as the system looks it up: hosts file, search domains, mDNS, NIS, everything.
 
-    an address ─▶ itself     localhost ─▶ 127.0.0.1     /etc/hosts     A, then AAAA, from the system's name servers
-
-`getaddrinfo` cannot be ended: a resolver that says nothing would hold the probe's thread beyond every deadline. What
-only the C library knows (NIS, mDNS, names of containers from nss modules) is not found here.
+`getaddrinfo` cannot be ended: it runs in the threads of `Names`, which are bounded, and is not waited for any longer.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import time
-from pathlib import Path
-
-import dns.exception
-import dns.resolver
+from concurrent.futures import Future
 
 from monitor.config.endpoint import is_address
 from monitor.model import Kind
 from monitor.probes.curl import exhausted
+from monitor.probes.curl.names import Names, is_name
+from monitor.probes.deadline import Deadline
 from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration, plain
 
-_HOSTS = Path("/etc/hosts") if os.name != "nt" else Path(os.environ["SYSTEMROOT"], "System32/drivers/etc/hosts")
+_names = Names()
+_NO_SUCH_NAME = {socket.EAI_NONAME: "does not exist", getattr(socket, "EAI_NODATA", None): "has no address"}
 
 
-def resolve(host: str, timeout_s: float) -> str:
-    """Return an address of the host, IPv4 if it has one that can be reached from here; ProbeFailed without one.
+def look_up(host: str, deadline: Deadline) -> list[str]:
+    """Return the addresses in the order in which to try them, IPv6 in brackets; OSError when there are none.
 
-    Ends within `timeout_s`.
+    Raises ProbeFailed with Kind.TIMEOUT when the look-up has not ended by the deadline.
     """
-    found = _known(host) or _asked(host, timeout_s)
+    answer: Future[list[str] | OSError] = Future()
+    _names.look_up(host, answer.set_result)
+    try:
+        found = answer.result(deadline.left_s)
+    except TimeoutError as error:
+        what = f"the name look-up did not end within {format_duration(deadline.timeout_s)}"
+        raise ProbeFailed(Kind.TIMEOUT, what) from error
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
+def resolve(host: str, deadline: Deadline) -> str:
+    """Return an address of the host, IPv4 if it has one that can be reached from here; ProbeFailed without one."""
+    if is_address(host):
+        return host
+    found = sorted((address.strip("[]") for address in _found(host, deadline)), key=lambda address: ":" in address)
     return next((address for address in found if _has_route(address)), found[0])
 
 
-def _known(host: str) -> list[str]:
-    """Return what is known without asking: in the order IPv4, IPv6."""
-    if is_address(host):
-        return [host]
-    name = host.rstrip(".").lower()
-    listed = _from_hosts_file(name)
-    if not listed and (name == "localhost" or name.endswith(".localhost")):
-        return ["127.0.0.1", "::1"]
-    return sorted(listed, key=lambda address: ":" in address)
-
-
-def _from_hosts_file(name: str) -> list[str]:
+def _found(host: str, deadline: Deadline) -> list[str]:
+    if not is_name(host):
+        return ["127.0.0.1", "[::1]"]  # localhost
     try:
-        text = _HOSTS.read_text("utf-8", errors="replace")
-    except FileNotFoundError:
-        return []
-    rows = (line.partition("#")[0].split() for line in text.splitlines())
-    return [row[0] for row in rows if name in (alias.lower() for alias in row[1:]) and is_address(row[0])]
-
-
-def _asked(host: str, timeout_s: float) -> list[str]:
-    give_up_at = time.monotonic() + timeout_s
-    try:
-        resolver = dns.resolver.Resolver()
-        for record in ("A", "AAAA"):
-            left_s = give_up_at - time.monotonic()
-            answer = resolver.resolve(host, record, search=True, lifetime=left_s, raise_on_no_answer=False)
-            if answer.rrset:
-                return [str(row) for row in answer]
-    except dns.resolver.NoResolverConfiguration as error:
-        raise ProbeFailed(Kind.DNS, "no name server is configured (/etc/resolv.conf)") from error
-    except (dns.resolver.NXDOMAIN, dns.resolver.YXDOMAIN) as error:
-        raise ProbeFailed(Kind.DNS, f"the name {plain(host, 100)} does not exist") from error
-    except dns.exception.Timeout as error:
-        what = f"the name look-up did not end within {format_duration(timeout_s)}"
-        raise ProbeFailed(Kind.TIMEOUT, what) from error
-    except dns.resolver.NoNameservers as error:
+        return look_up(host, deadline)
+    except OSError as error:
         ours = exhausted()
         if ours:
             raise OSError(ours, os.strerror(ours)) from error
-        raise ProbeFailed(Kind.DNS, f"no name server could look up {plain(host, 100)}") from error
-    except dns.exception.DNSException as error:
-        raise ProbeFailed(Kind.DNS, f"{plain(host, 100)} cannot be looked up: {plain(str(error), 100)}") from error
-    raise ProbeFailed(Kind.DNS, f"the name {plain(host, 100)} has no address")
+        name = plain(host, 100)
+        why = _NO_SUCH_NAME.get(error.errno)
+        what = f"the name {name} {why}" if why else f"{name} cannot be looked up: {plain(str(error.strerror), 100)}"
+        raise ProbeFailed(Kind.DNS, what) from error
 
 
 def _has_route(address: str) -> bool:

@@ -17,7 +17,8 @@ from monitor.config.kinds.service import ServiceCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.curl import Answer, FetchFailed, Request, fetch
 from monitor.probes.httprules import values_of
-from monitor.probes.jsonrules import parse_json, show
+from monitor.probes.jsonrules import parse_json
+from monitor.probes.predicates import show
 from monitor.probes.redaction import redacted
 from monitor.probes.setting import Setting
 from monitor.probes.verdict import too_slow, unconfigured, verdict
@@ -168,7 +169,7 @@ def _request(check: ServiceCheck, preset: Preset, key: str, setting: Setting) ->
         # Nowhere else with the key.
         follow_redirects=False,
         verify=check.verify,
-        ca_file=str(setting.folder / check.ca_file) if check.ca_file else None,
+        ca_file=setting.path_of(check.ca_file),
         server_name=check.server_name,
         max_body_bytes=_LONGEST_ANSWER_BYTES,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from monitor.config import Environment, LoadedConfig
@@ -38,3 +39,13 @@ class Setting:
             environment=loaded.environment,
             allows_commands=loaded.config.general.allow_commands,
         )
+
+    def path_of(self, file: str | None) -> str | None:
+        """Return the path of a file that a check names."""
+        return _joined(self.folder, file) if file else None
+
+
+# The same files are named by check after check, and again in each round.
+@lru_cache(maxsize=4096)
+def _joined(folder: Path, file: str) -> str:
+    return str(folder / file)

@@ -10,12 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from monitor.config.kinds.smtp import SmtpCheck
-from monitor.model import Json, Kind, Outcome
+from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.certificates import Judgement, judge_chain, read_chain
 from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.setting import Setting
 from monitor.probes.slowness import in_time
-from monitor.probes.starttls import Reply, ask, greeting_of, refused, say_hello, smtp_starttls
+from monitor.probes.starttls import Reply, ask, greeting_of, refused, say_hello, smtp_starttls, unexpected
 from monitor.probes.textrules import check_text
 from monitor.probes.tls import days_of, no_handshake, tls_observed
 from monitor.probes.verdict import ProbeFailed, verdict
@@ -37,7 +37,7 @@ class _Talk:
 
 def probe_smtp(check: SmtpCheck, setting: Setting) -> Outcome:
     """Return the verdict on a session without a mail."""
-    ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
+    ca_file = setting.path_of(check.ca_file)
     tls = Tls(check.verify, ca_file, check.server_name)
     try:
         with connect(check.host, check.port, check.timeout, tls if check.tls else None) as connection:
@@ -55,7 +55,7 @@ def _talk(check: SmtpCheck, connection: Connection, tls: Tls) -> _Talk:
     _hello(talk, connection)
     if check.starttls == "required" or (check.starttls == "if_offered" and "STARTTLS" in talk.extensions):
         if "STARTTLS" not in talk.extensions:
-            raise refused(connection, "it does not offer STARTTLS")
+            raise refused(connection, Finding("STARTTLS", "offered", "it does not offer STARTTLS"))
         smtp_starttls(connection)
         connection.start_tls(tls)
         talk.is_encrypted = True
@@ -85,18 +85,19 @@ def _log_in(talk: _Talk, connection: Connection, username: str, password: str) -
         reply = ask(connection, "AUTH LOGIN")
         for part in (username, password):
             if reply.code == 334:
-                reply = ask(connection, _base64(part))
+                reply = ask(connection, _base64(part), "AUTH")
     else:
-        raise connection.failed(Kind.AUTH, f"the server offers no login by PLAIN or LOGIN (offered: {_words(offered)})")
+        what = f"the server offers no login by PLAIN or LOGIN (offered: {_words(offered)})"
+        missing = Finding("logins that it offers", "PLAIN or LOGIN", _words(offered))
+        raise connection.failed(Kind.AUTH, what, findings=[missing])
     talk.code = reply.code
     if reply.code != 235:
         said = reply.text.decode(errors="replace")
         for secret in (together, _base64(password), password):
             said = said.replace(secret, "***")
         kind = Kind.STATUS if 400 <= reply.code <= 499 else Kind.AUTH
-        raise connection.failed(
-            kind, f"the reply to AUTH is {plain(f'{reply.code} {said}', 120)}, expected 235", reply.code
-        )
+        finding = Finding("the reply to AUTH", "235", plain(f"{reply.code} {said}", 120))
+        raise unexpected(connection, kind, finding, reply.code)
     talk.is_logged_in = True
 
 

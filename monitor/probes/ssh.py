@@ -29,6 +29,7 @@ def probe_ssh(check: SshCheck, _setting: Setting) -> Outcome:
     """Return the verdict on the server's identification."""
     try:
         with connect(check.host, check.port, check.timeout) as connection:
+            connection.awaited.what = "SSH identification"
             connection.send(_OURS)
             line = _identification(connection)
             times_ms, address = connection.times_ms, connection.address

@@ -10,10 +10,10 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.model import Kind
+from monitor.model import Finding, Kind
 from monitor.probes.connection import Connection
 from monitor.probes.verdict import ProbeFailed
-from monitor.units import plain
+from monitor.units import clip, plain
 
 _LINE_BYTES = 4096
 _LINES = 200
@@ -31,10 +31,6 @@ class Reply:
 
     def __str__(self) -> str:
         return plain(f"{self.code} {self.text.decode(errors='replace')}", 120)
-
-    @property
-    def is_positive(self) -> bool:
-        return self.code < 400
 
 
 def read_line(connection: Connection) -> bytes:
@@ -61,20 +57,23 @@ def read_reply(connection: Connection) -> Reply:
         else:
             # In FTP a line between may be anything.
             lines.append(line)
+    connection.awaited.said = plain((coded[1] + b" " + lines[0]).decode(errors="replace"), 80)
     return Reply(int(coded[1]), b"\n".join(lines))
 
 
-def ask(connection: Connection, command: str) -> Reply:
-    """Return the reply to a command."""
+def ask(connection: Connection, command: str, step: str = "") -> Reply:
+    """Return the reply to a command; `step` names it where its first word does not."""
+    connection.awaited.what = f"answer to {step or command.partition(' ')[0]}"
     connection.send(command.encode() + b"\r\n")
     return read_reply(connection)
 
 
 def greeting_of(connection: Connection) -> Reply:
     """Return the greeting of an SMTP or FTP server; raise ProbeFailed with Kind.STATUS when it turns us away."""
+    connection.awaited.what = "greeting"
     reply = read_reply(connection)
     if reply.code != 220:
-        raise connection.failed(Kind.STATUS, f"greeting is {reply}, expected 220", reply.code)
+        raise unexpected(connection, Kind.STATUS, Finding("greeting", "220", str(reply)), reply.code)
     return reply
 
 
@@ -87,7 +86,7 @@ def say_hello(connection: Connection) -> Reply:
         reply = ask(connection, f"HELO {me}")
         reply = Reply(reply.code, reply.text.partition(b"\n")[0])
     if reply.code != 250:
-        raise connection.failed(Kind.STATUS, f"the reply to EHLO is {reply}, expected 250", reply.code)
+        raise unexpected(connection, Kind.STATUS, Finding("the reply to EHLO", "250", str(reply)), reply.code)
     return reply
 
 
@@ -95,11 +94,16 @@ def smtp_starttls(connection: Connection) -> None:
     """Ask for the handshake."""
     reply = ask(connection, "STARTTLS")
     if reply.code != 220:
-        raise refused(connection, str(reply), reply.code)
+        raise refused(connection, Finding("the reply to STARTTLS", "220", str(reply)), reply.code)
 
 
-def refused(connection: Connection, answer: str, code: int | None = None) -> ProbeFailed:
-    return connection.failed(Kind.TLS, f"the server does not start TLS: {answer}", code)
+def unexpected(connection: Connection, kind: Kind, finding: Finding, code: int | None = None) -> ProbeFailed:
+    """Return the failure of a step that was answered otherwise than it must be."""
+    return connection.failed(kind, str(finding), code, [finding])
+
+
+def refused(connection: Connection, finding: Finding, code: int | None = None) -> ProbeFailed:
+    return connection.failed(Kind.TLS, f"the server does not start TLS: {finding.got}", code, [finding])
 
 
 def _smtp(connection: Connection) -> None:
@@ -112,47 +116,51 @@ def _ftp(connection: Connection) -> None:
     greeting_of(connection)
     reply = ask(connection, "AUTH TLS")
     if reply.code != 234:
-        raise refused(connection, str(reply), reply.code)
+        raise refused(connection, Finding("the reply to AUTH TLS", "234", str(reply)), reply.code)
 
 
 def _imap(connection: Connection) -> None:
-    greeting = _text_line(connection)
+    greeting = _text_line(connection, "greeting")
     if not greeting.upper().startswith("* OK"):
         kind = Kind.STATUS if greeting.startswith("* ") else Kind.PROTOCOL
-        raise connection.failed(kind, f"greeting is {greeting!r}, expected * OK")
+        raise unexpected(connection, kind, Finding("greeting", "* OK", repr(greeting)))
     connection.send(b"a STARTTLS\r\n")
     for _ in range(_LINES):
-        answer = _text_line(connection)
+        answer = _text_line(connection, "answer to STARTTLS")
         if answer.upper().startswith("A OK"):
             return
         if not answer.startswith("* "):
             break
-    raise refused(connection, answer)
+    raise refused(connection, Finding("the answer to STARTTLS", "a OK", answer))
 
 
 def _pop3(connection: Connection) -> None:
-    greeting = _text_line(connection)
+    greeting = _text_line(connection, "greeting")
     if not greeting.startswith("+OK"):
         kind = Kind.STATUS if greeting.startswith("-ERR") else Kind.PROTOCOL
-        raise connection.failed(kind, f"greeting is {greeting!r}, expected +OK")
+        raise unexpected(connection, kind, Finding("greeting", "+OK", repr(greeting)))
     connection.send(b"STLS\r\n")
-    answer = _text_line(connection)
+    answer = _text_line(connection, "answer to STLS")
     if not answer.startswith("+OK"):
-        raise refused(connection, answer)
+        raise refused(connection, Finding("the answer to STLS", "+OK", answer))
 
 
 def _postgres(connection: Connection) -> None:
+    connection.awaited.what = "answer to SSLRequest"
     connection.send(_POSTGRES_SSL)
     answer = connection.receive(1)
     if answer == b"N":
-        raise refused(connection, "ssl is off")
+        raise refused(connection, Finding("the answer to SSLRequest", "S", "ssl is off"))
     if answer != b"S":
         got = f"{answer!r}"[1:] if answer else "the end of the connection"
         raise connection.failed(Kind.PROTOCOL, f"the answer to SSLRequest is {got}, expected S or N")
 
 
-def _text_line(connection: Connection) -> str:
-    return plain(read_line(connection).decode(errors="replace"), 120)
+def _text_line(connection: Connection, what: str) -> str:
+    connection.awaited.what = what
+    line = plain(read_line(connection).decode(errors="replace"), 120)
+    connection.awaited.said = clip(line, 80)
+    return line
 
 
 STARTTLS: dict[str, Callable[[Connection], None]] = {

@@ -11,36 +11,33 @@ library to the probe. The time-outs that a library sets are not heard.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import select
 import socket
-import time
 from types import TracebackType
 from typing import Protocol
 
 from monitor.model import Kind
+from monitor.probes.awaited import Awaited
 from monitor.probes.connection import Connection, Tls
+from monitor.probes.deadline import Deadline
+from monitor.probes.exhaustion import EXHAUSTED_CONNECTING
 from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration, plain
 
 _CHUNK_BYTES = 16384
-# No descriptor, no memory, no port: the fault of Greenwall's machine, which is let through.
-_OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL)
 
 
 class Transport(Protocol):
     """What a `Stream` needs of a connection."""
 
-    timeout_s: float
+    deadline: Deadline
     phases_ms: dict[str, float]
     address: str
+    chain: tuple[bytes, ...]
+    awaited: Awaited
 
-    @property
-    def left_s(self) -> float: ...
-    @property
-    def elapsed_ms(self) -> float: ...
     def open(self) -> None: ...
     def close(self) -> None: ...
     def start_tls(self, tls: Tls) -> None: ...
@@ -53,44 +50,39 @@ class UnixConnection:
     """A connection to a socket file, under one deadline like a `Connection`."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
-        self.path, self.timeout_s = path, timeout_s
+        self.path = path
+        self.deadline = Deadline(timeout_s)
         self.phases_ms: dict[str, float] = {}
         self.address = path
-        self._began = time.monotonic()
+        self.chain: tuple[bytes, ...] = ()
         self._socket: socket.socket | None = None
-        self._answering = False
-
-    @property
-    def left_s(self) -> float:
-        return max(self._began + self.timeout_s - time.monotonic(), 0.0)
-
-    @property
-    def elapsed_ms(self) -> float:
-        return (time.monotonic() - self._began) * 1000
+        self.awaited = Awaited()
 
     def open(self) -> None:
         """Connect."""
         self._socket = opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        opened.settimeout(max(self.left_s, 0.001))
+        opened.settimeout(self.deadline.left_as_timeout_s)
         try:
             opened.connect(self.path)
         except TimeoutError as error:
-            raise self.failed(Kind.TIMEOUT, f"no connection within {format_duration(self.timeout_s)}") from error
+            raise self.failed(
+                Kind.TIMEOUT, f"no connection within {format_duration(self.deadline.timeout_s)}"
+            ) from error
         except OSError as error:
-            if error.errno in _OURS:
+            if error.errno in EXHAUSTED_CONNECTING:
                 raise
             # A path that is too long has no error number.
             reason = os.strerror(error.errno) if error.errno else plain(str(error), 80)
             raise self.failed(Kind.CONNECT, f"no connection to {plain(self.path, 120)} ({reason})") from error
         opened.setblocking(False)
-        self.phases_ms["connect"] = self.elapsed_ms
+        self.phases_ms["connect"] = self.deadline.elapsed_ms
 
     def start_tls(self, tls: Tls) -> None:
         raise self.failed(Kind.TLS, "a Unix socket has no TLS")
 
     def send(self, data: bytes) -> None:
         """Send all of it."""
-        self._answering = False
+        self.awaited.has_begun = False
         left = memoryview(data)
         while left:
             self._wait(select.POLLOUT)
@@ -111,11 +103,11 @@ class UnixConnection:
                 continue
             except OSError as error:
                 raise self._broken(error) from error
-            self._answering = True
+            self.awaited.has_begun = True
             return piece
 
     def failed(self, kind: Kind, message: str) -> ProbeFailed:
-        return ProbeFailed(kind, message, self.phases_ms | {"total": self.elapsed_ms}, self.address)
+        return ProbeFailed(kind, message, self.phases_ms | {"total": self.deadline.elapsed_ms}, self.address)
 
     def close(self) -> None:
         if self._socket is not None:
@@ -129,12 +121,12 @@ class UnixConnection:
     def _wait(self, event: int) -> None:
         waiting = select.poll()
         waiting.register(self._open_socket, event)
-        if not self.left_s or not waiting.poll(self.left_s * 1000 + 1):
-            what = "the answer began but did not end" if self._answering else "connected, but no answer"
-            raise self.failed(Kind.TIMEOUT, f"{what} within {format_duration(self.timeout_s)}")
+        if not self.deadline.left_s or not waiting.poll(self.deadline.left_s * 1000 + 1):
+            raise self.failed(Kind.TIMEOUT, self.awaited.silence(self.deadline.timeout_s))
 
     def _broken(self, error: OSError) -> ProbeFailed:
-        return self.failed(Kind.PROTOCOL, f"the connection broke: {os.strerror(error.errno or 0)}")
+        reason = os.strerror(error.errno or 0)
+        return self.failed(Kind.PROTOCOL, f"the connection broke{self.awaited.before}: {reason}")
 
 
 class Stream(io.RawIOBase):
@@ -186,7 +178,7 @@ class Stream(io.RawIOBase):
 
     def settimeout(self, _seconds: float | None) -> None: ...
     def gettimeout(self) -> float:
-        return self.transport.left_s
+        return self.transport.deadline.left_s
 
     def shutdown(self, _how: int) -> None: ...
 

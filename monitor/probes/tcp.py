@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from monitor.config.endpoint import unescape
 from monitor.config.kinds.tcp import TcpCheck
-from monitor.config.pattern import compile_pattern
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.connection import Connection, Tls, connect
 from monitor.probes.setting import Setting
 from monitor.probes.slowness import in_time
-from monitor.probes.textrules import shown
+from monitor.probes.textrules import check_bytes
 from monitor.probes.tls import no_handshake
 from monitor.probes.verdict import ProbeFailed, verdict
 from monitor.units import format_ms, plain
@@ -19,8 +18,7 @@ _MOST_BYTES = 65536
 
 def probe_tcp(check: TcpCheck, setting: Setting) -> Outcome:
     """Return the verdict on the connection and what came by it."""
-    ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
-    tls = Tls(check.verify, ca_file, check.server_name) if check.tls else None
+    tls = Tls(check.verify, setting.path_of(check.ca_file), check.server_name) if check.tls else None
     try:
         with connect(check.host, check.port, check.timeout, tls) as connection:
             return in_time(_talk(check, connection), check.warn_ms, check.crit_ms)
@@ -47,7 +45,7 @@ def _talk(check: TcpCheck, connection: Connection) -> Outcome:
 
 def _read(check: TcpCheck, connection: Connection) -> tuple[bytes, list[Finding], str]:
     """Return what came, what does not hold of it, and why reading ended there."""
-    answer, findings = bytearray(), _missing(check, b"")
+    answer, findings = bytearray(), _findings(check, b"")
     while findings:
         room = _MOST_BYTES - len(answer)
         if not room:
@@ -61,23 +59,9 @@ def _read(check: TcpCheck, connection: Connection) -> tuple[bytes, list[Finding]
         if not piece:
             return bytes(answer), findings, "by the peer"
         answer += piece
-        findings = _missing(check, answer)
+        findings = _findings(check, bytes(answer))
     return bytes(answer), [], ""
 
 
-def _missing(check: TcpCheck, answer: bytes | bytearray) -> list[Finding]:
-    findings = []
-    if check.expect_contains is not None and unescape(check.expect_contains) not in answer:
-        findings.append(
-            Finding("answer", f"containing {plain(check.expect_contains, 80)!r}", shown(bytes(answer[:400])))
-        )
-    if check.expect_matches is not None and not compile_pattern(check.expect_matches).search(_as_text(answer)):
-        findings.append(Finding("answer", f"matching {plain(check.expect_matches, 80)!r}", shown(bytes(answer[:400]))))
-    return findings
-
-
-def _as_text(answer: bytes | bytearray) -> str:
-    try:
-        return answer.decode()
-    except UnicodeDecodeError:
-        return answer.decode("latin-1")
+def _findings(check: TcpCheck, answer: bytes) -> list[Finding]:
+    return check_bytes("answer", answer, check.expect_contains, check.expect_matches)

@@ -31,7 +31,7 @@ def probe_tls(check: TlsCheck, setting: Setting) -> Outcome:
 
 
 def tls_of(check: TlsCheck, setting: Setting) -> Tls:
-    return Tls(check.verify, str(setting.folder / check.ca_file) if check.ca_file else None, check.server_name)
+    return Tls(check.verify, setting.path_of(check.ca_file), check.server_name)
 
 
 def no_handshake(failure: ProbeFailed, host: str) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from monitor.model import Finding, Json, Kind, Outcome, Status
@@ -57,11 +57,14 @@ def failed(
     latency_ms: float | None = None,
     *,
     phases_ms: Mapping[str, float] | None = None,
+    findings: Sequence[Finding] = (),
     observed: Mapping[str, Json] | None = None,
 ) -> Outcome:
     """Return the verdict when there was nothing to judge: FAIL, or UNKNOWN when the fault is our own."""
     status = Status.UNKNOWN if kind in (Kind.INTERNAL, Kind.UNCONFIGURED, Kind.VANTAGE) else Status.FAIL
-    return Outcome(status, kind, message, latency_ms, phases_ms or {}, observed=observed or {})
+    return Outcome(
+        status, kind, message, latency_ms, phases_ms or {}, findings=tuple(findings), observed=observed or {}
+    )
 
 
 def unconfigured(message: str) -> Outcome:
@@ -73,16 +76,24 @@ def too_slow(
     latency_ms: float, warn_ms: float | None, crit_ms: float | None, what: str = "latency"
 ) -> tuple[Status, Finding] | None:
     """Return FAIL or WARN with the finding when the latency is above `crit_ms` or `warn_ms`."""
-    for limit, status in ((crit_ms, Status.FAIL), (warn_ms, Status.WARN)):
-        if limit is not None and latency_ms > limit:
-            return status, Finding(what, f"at most {format_ms(limit)}", format_ms(latency_ms))
+    return above(latency_ms, warn_ms, crit_ms, what, format_ms)
+
+
+def above(
+    value: float, warn: float | None, crit: float | None, what: str, show: Callable[[float], str], got: str = ""
+) -> tuple[Status, Finding] | None:
+    """Return FAIL or WARN with the finding when the value is above `crit` or `warn`; `got` is how it is shown."""
+    for limit, status in ((crit, Status.FAIL), (warn, Status.WARN)):
+        if limit is not None and value > limit:
+            return status, Finding(what, f"at most {show(limit)}", got or show(value))
     return None
 
 
 class ProbeFailed(Exception):
     """There is nothing to judge: why, as a kind and a sentence, and how far it came.
 
-    `chain` holds the certificates that came when they were refused; `code` is that of an answer that says no.
+    `chain` holds the certificates that came when they were refused; `code` is that of an answer that says no, and
+    `findings` what was expected in its place.
     """
 
     def __init__(
@@ -93,6 +104,7 @@ class ProbeFailed(Exception):
         address: str = "",
         chain: tuple[bytes, ...] = (),
         code: int | None = None,
+        findings: Sequence[Finding] = (),
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -101,11 +113,14 @@ class ProbeFailed(Exception):
         self.address = address
         self.chain = chain
         self.code = code
+        self.findings = tuple(findings)
 
     def outcome(self, observed: Mapping[str, Json] | None = None) -> Outcome:
         """Return the verdict: FAIL of this kind, or UNKNOWN when the fault is our own."""
         seen: dict[str, Json] = {"address": self.address} if self.address else {}
         phases = self.phases_ms
         seen |= observed or {}
-        outcome = failed(self.kind, self.message, phases.get("total"), phases_ms=phases, observed=seen)
+        outcome = failed(
+            self.kind, self.message, phases.get("total"), phases_ms=phases, findings=self.findings, observed=seen
+        )
         return replace(outcome, code=self.code)

@@ -21,10 +21,12 @@ from monitor import __version__
 from monitor.config.kinds.websocket import WebsocketCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.connection import Connection, Tls, connect
+from monitor.probes.deadline import Deadline
 from monitor.probes.redaction import redacted, redactor_for, secrets_among, secrets_of_url
 from monitor.probes.setting import Setting
+from monitor.probes.slowness import in_time
 from monitor.probes.textrules import check_text
-from monitor.probes.verdict import ProbeFailed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
 _LONGEST_HEAD_BYTES = 65536
@@ -70,7 +72,7 @@ def _ask(check: WebsocketCheck, setting: Setting) -> Outcome:
         uri = parse_uri(check.url)
     except (InvalidURI, ValueError) as error:
         return unconfigured(f"`url` cannot be used: {plain(getattr(error, 'msg', '') or 'no WebSocket URL')}")
-    ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
+    ca_file = setting.path_of(check.ca_file)
     tls = Tls(verify=check.verify, ca_file=ca_file) if uri.secure else None
     observed: dict[str, Json] = {}
     try:
@@ -93,15 +95,13 @@ def _converse(talk: _Talk) -> Outcome:
             talk.protocol.send_text(talk.check.send.encode())
             talk.flush()
         findings = _listen(talk) if talk.check.wants_message else []
-    latency_ms = talk.connection.elapsed_ms
+    latency_ms = talk.connection.deadline.elapsed_ms
     phases = talk.connection.phases_ms | {"total": latency_ms}
     _say_goodbye(talk)
-    slow = None if findings else too_slow(latency_ms, talk.check.warn_ms, talk.check.crit_ms)
-    if slow:
-        return Outcome(slow[0], Kind.SLOW, str(slow[1]), latency_ms, phases, 101, (slow[1],), talk.observed)
     what = "answered" if talk.check.wants_message else "upgraded"
     message = f"{what} in {format_ms(latency_ms)}"
-    return verdict(message, latency_ms, findings=findings, phases_ms=phases, code=101, observed=talk.observed)
+    outcome = verdict(message, latency_ms, findings=findings, phases_ms=phases, code=101, observed=talk.observed)
+    return in_time(outcome, talk.check.warn_ms, talk.check.crit_ms)
 
 
 # ---- upgrade
@@ -109,6 +109,7 @@ def _converse(talk: _Talk) -> Outcome:
 
 def _upgrade(talk: _Talk) -> list[Finding]:
     """Upgrade; return what is wrong with what was agreed. ProbeFailed when nothing was."""
+    talk.connection.awaited.what = "answer to the upgrade"
     talk.protocol.send_request(_request(talk))
     talk.flush()
     head = talk.connection.read_until(b"\r\n\r\n", _LONGEST_HEAD_BYTES)
@@ -142,7 +143,8 @@ def _request(talk: _Talk) -> Request:
 def _refused(talk: _Talk, status: int) -> ProbeFailed:
     talk.observed["status"] = status
     kind = Kind.AUTH if status in _UNAUTHORIZED else Kind.STATUS
-    return talk.failed(kind, str(Finding("status", "101 (an upgrade to WebSocket)", str(status))))
+    finding = Finding("status", "101 (an upgrade to WebSocket)", str(status))
+    return talk.connection.failed(kind, str(finding), findings=[finding])
 
 
 # ---- messages
@@ -223,7 +225,7 @@ def _closed(talk: _Talk) -> ProbeFailed:
 def _say_goodbye(talk: _Talk) -> None:
     """Close as the protocol has it, so that the server does not log a broken connection. It decides nothing."""
     connection = talk.connection
-    connection.timeout_s = min(connection.timeout_s, connection.elapsed_ms / 1000 + _GOODBYE_S)
+    connection.deadline = Deadline(min(connection.deadline.left_s, _GOODBYE_S))
     try:
         talk.protocol.send_close(CloseCode.NORMAL_CLOSURE)
         talk.flush()

@@ -9,9 +9,9 @@ from monitor.model import Finding, Json, Kind, Outcome, Status
 from monitor.probes.agents.registry import Registry, is_depth, read_registry
 from monitor.probes.agents.source import LONGEST_BYTES, Source, ask, http_check_of, read
 from monitor.probes.httpsecrets import without_secrets
-from monitor.probes.jsonrules import show
+from monitor.probes.predicates import show
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import too_slow, verdict
+from monitor.probes.verdict import above, too_slow, verdict
 from monitor.units import clip, format_duration, format_ms, plain, utc_now
 
 _SHOWN_NAMES = 5
@@ -114,10 +114,9 @@ def _deep_agents(check: AgentsCheck, registry: Registry) -> Iterator[tuple[Statu
 def _above(
     what: str, kind: Kind, value: float, crit: float | None, warn: float | None, got: str = ""
 ) -> Iterator[tuple[Status, Problem]]:
-    for most, status in ((crit, Status.FAIL), (warn, Status.WARN)):
-        if most is not None and value > most:
-            yield status, (kind, Finding(what, f"at most {show(most)}", got or show(value)))
-            return
+    passed = above(value, warn, crit, what, show, got)
+    if passed:
+        yield passed[0], (kind, passed[1])
 
 
 def _who(registry: Registry, state: AgentState, most: int = _SHOWN_NAMES) -> str:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from monitor.config.kinds.agents import STATES, AgentsCheck, AgentState, folded
 from monitor.model import Finding
 from monitor.probes.jsonpaths import CannotJudge, values_at
-from monitor.probes.jsonrules import is_number, parse_json, show
-from monitor.units import format_duration, from_rfc3339, plain, seconds_between
+from monitor.probes.jsonrules import parse_json
+from monitor.probes.predicates import FUTURE_S, age_of, is_number, show
+from monitor.units import format_duration, plain
 
 _HOMES = ("agents", "workers", "registry", "agent_breakdown")
-# Clocks of two machines differ by a little.
-_FUTURE_S = 60.0
-# In seconds that would be the year 5138.
-_MILLISECONDS_FROM = 1e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,24 +155,11 @@ def _unseen(value: Any, is_there: bool, stale_after: float, now: datetime) -> st
     """Return for how long it was not seen, an empty text when it was seen of late, or why that is not known."""
     if is_there and value is None:
         return "never seen"
-    seen_at = _time(value)
-    age_s = seconds_between(seen_at, now) if seen_at else None
-    if age_s is None or age_s < -_FUTURE_S:
+    age_s = age_of(value, now)
+    if age_s is None or age_s < -FUTURE_S:
         got = "missing" if not is_there else show(value) + (" in the future" if age_s else "")
         return Finding("last seen", "a time with an offset from UTC", got)
     return f"last seen {format_duration(age_s)} ago" if age_s > stale_after else ""
-
-
-def _time(value: Any) -> datetime | None:
-    """Return the time that a value names: RFC 3339 with an offset, or Unix seconds or milliseconds."""
-    try:
-        if isinstance(value, str):
-            return from_rfc3339(value.strip().upper())
-        if is_number(value):
-            return datetime.fromtimestamp(value / 1000 if abs(value) >= _MILLISECONDS_FROM else value, UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    return None
 
 
 def _missing_agents(check: AgentsCheck, registry: Registry) -> Iterator[Finding]:

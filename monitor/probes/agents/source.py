@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from monitor.config.kinds.agents import AgentsCheck
 from monitor.model import Finding, Json, Kind, Outcome
 from monitor.probes.bounded import Hanging, within
 from monitor.probes.curl import Answer, FetchFailed, fetch
+from monitor.probes.deadline import Deadline
 from monitor.probes.http import kind_of
 from monitor.probes.httprequest import request_of
 from monitor.probes.setting import Setting
@@ -73,7 +73,7 @@ def _wrong_status(answer: Answer, observed: Mapping[str, Json]) -> Outcome:
 
 def read(check: AgentsCheck, setting: Setting) -> Source | Outcome:
     path = setting.folder / (check.file or "")
-    began = time.monotonic()
+    deadline = Deadline(check.timeout)
     try:
         body, written_at = within(("agents", str(path)), lambda: _read_file(path), check.timeout)
     except Hanging:
@@ -85,7 +85,7 @@ def read(check: AgentsCheck, setting: Setting) -> Source | Outcome:
     except OSError as error:
         finding = Finding(f"file {plain(str(check.file), 120)}", "a readable file", error.strerror or "not readable")
         return verdict("", findings=[finding])
-    latency_ms = (time.monotonic() - began) * 1000
+    latency_ms = deadline.elapsed_ms
     age_s = max(utc_now().timestamp() - written_at, 0.0)
     observed: dict[str, Json] = {"written_s_ago": round(age_s, 1)}
     return Source(body[:LONGEST_BYTES], len(body) > LONGEST_BYTES, latency_ms, observed=observed, age_s=age_s)

@@ -10,7 +10,7 @@ Redirects are followed here and not by libcurl: it would hand a header such as X
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -21,13 +21,26 @@ from monitor.probes.curl.options import prepare
 from monitor.probes.curl.reading import chain_of, harmless, phases_of, version_of
 from monitor.probes.curl.request import Answer, FetchFailed, Request
 
+# A body may come byte by byte, and each piece takes as long as a long one. What is left of it by then comes joined.
+_PIECES_AT_ONCE = 100
 _SECRET_HEADER = re.compile(r"key|token|secret|auth|cookie|credential|passw|signature|session", re.IGNORECASE)
 
 
 class Exchange:
     """A request on its way; `request` is that of the hop that is next or running."""
 
-    __slots__ = ("_chunks", "_head", "_hops", "_room", "_spent_ms", "_timeout_s", "_waited_ms", "request")
+    __slots__ = (
+        "_body",
+        "_head",
+        "_hops",
+        "_pause",
+        "_pieces",
+        "_room",
+        "_spent_ms",
+        "_timeout_s",
+        "_waited_ms",
+        "request",
+    )
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -35,7 +48,9 @@ class Exchange:
         self._hops = 0
         self._spent_ms = 0.0
         self._waited_ms = 0.0
-        self._chunks: list[bytes] = []
+        self._body = bytearray()
+        self._pieces = 0
+        self._pause: Callable[[], None] | None = None
         self._head: list[bytes] = []
         self._room = request.max_body_bytes
 
@@ -43,20 +58,33 @@ class Exchange:
     def journey(self) -> Journey:
         return Journey(self._timeout_s, harmless(self.request.url) if self._hops else "")
 
-    def prepare(self, curl: pycurl.Curl, addresses: Sequence[str] = (), looked_up_ms: float = 0.0) -> None:
-        """Set the next hop on a clean handle. Its name took `looked_up_ms` to become these addresses."""
+    def prepare(
+        self,
+        curl: pycurl.Curl,
+        addresses: Sequence[str] = (),
+        looked_up_ms: float = 0.0,
+        pause: Callable[[], None] | None = None,
+    ) -> None:
+        """Set the next hop on a clean handle. Its name took `looked_up_ms` to become these addresses.
+
+        Where there is a `pause`, a body of many pieces pauses the handle and calls it: whoever gave it resumes it.
+        """
         if looked_up_ms:
             left_s = max(self.request.timeout_s - looked_up_ms / 1000, 0.001)
             self.request = replace(self.request, timeout_s=left_s)
-        self._waited_ms = looked_up_ms
+        self._waited_ms, self._pause = looked_up_ms, pause
         prepare(curl, self.request, addresses)
         curl.setopt(pycurl.WRITEFUNCTION, self._keep)
         curl.setopt(pycurl.HEADERFUNCTION, self._keep_header)
 
-    def _keep(self, chunk: bytes) -> int:
-        self._chunks.append(chunk[: self._room])
-        self._room -= len(chunk)
-        return len(chunk) if self._room >= 0 else -1
+    def _keep(self, piece: bytes) -> int:
+        self._pieces += 1
+        if self._pause and self._pieces % _PIECES_AT_ONCE == 0:
+            self._pause()
+            return int(pycurl.WRITEFUNC_PAUSE)
+        self._body += piece[: self._room]
+        self._room -= len(piece)
+        return len(piece) if self._room >= 0 else -1
 
     def _keep_header(self, line: bytes) -> None:
         # `100 Continue` and `103 Early Hints` have a head of their own before the last one.
@@ -84,7 +112,7 @@ class Exchange:
             phases["total"] += self._waited_ms + self._spent_ms
         return Answer(
             code=status,
-            body=b"".join(self._chunks),
+            body=bytes(self._body),
             cut=self._room < 0,
             latency_ms=phases["total"],
             phases_ms=phases,
@@ -110,7 +138,7 @@ class Exchange:
             return failure(curl, request, self.journey, pycurl.E_URL_MALFORMAT, f"redirected to no URL: {location}")
         self._hops += 1
         self._spent_ms += took_ms + self._waited_ms
-        self._chunks, self._room = [], request.max_body_bytes
+        self._body, self._room = bytearray(), request.max_body_bytes
         return None
 
 

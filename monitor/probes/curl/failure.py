@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ except ImportError:  # Windows, where sockets are not counted among files
 from monitor.model import Kind
 from monitor.probes.curl.reading import chain_of, phases_of
 from monitor.probes.curl.request import FetchFailed, Request
+from monitor.probes.exhaustion import EXHAUSTED, EXHAUSTED_CONNECTING
 from monitor.units import format_duration, plain
 
 _TLS_ERRORS = {35, 51, 53, 54, 58, 59, 60, 64, 66, 80, 82, 83, 90, 91, 98}
@@ -34,8 +36,8 @@ _KINDS = {
     77: Kind.INTERNAL,
 }
 _KINDS |= dict.fromkeys(_TLS_ERRORS, Kind.TLS)
-# The machine that Greenwall runs on is exhausted: no fault of the target.
-_OURS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# What the peer's first bytes look like to a handshake when they are the greeting of something else.
+_PLAIN_TEXT = re.compile("wrong version number|packet length too long|unexpected message|record layer failure")
 # What a probe holds at once at most: the connection, a look-up and its wake-up pair, the file of certificates.
 _DESCRIPTORS = 5
 _MANY_DESCRIPTORS = 65_536
@@ -44,6 +46,12 @@ _MANY_DESCRIPTORS = 65_536
 def kind_of_error(code: int) -> Kind:
     """Return the kind of failure that a `CURLE_…` code stands for."""
     return _KINDS.get(code, Kind.PROTOCOL)
+
+
+def tls_words(text: str) -> str:
+    """Return why a handshake failed, and what that most often means where OpenSSL does not say it."""
+    found = _PLAIN_TEXT.search(text)
+    return f"no TLS came back ({found[0]}): the port does not seem to speak TLS" if found else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ def failure(
     phases = phases_of(curl, request)
     address = curl.getinfo(pycurl.PRIMARY_IP) or ""
     reason = curl.getinfo(pycurl.OS_ERRNO)
-    if ours := (reason if reason in _OURS else exhausted()):
+    if ours := (reason if reason in EXHAUSTED else exhausted()):
         return no_socket(ours, phases, address)
     kind = kind_of_error(code)
     if code == pycurl.E_RECV_ERROR and request.is_https and "SSL_read" in detail and "alert" in detail:
@@ -76,7 +84,9 @@ def failure(
         return FetchFailed(kind, _stuck_at(phases, request, journey), phases, address, header_block)
     because = f" ({os.strerror(reason)})" if kind is Kind.CONNECT and reason else ""
     chain = chain_of(curl) if kind is Kind.TLS and request.wants_chain else ()
-    return FetchFailed(kind, plain(detail or f"curl error {code}") + because, phases, address, header_block, chain)
+    text = plain(detail or f"curl error {code}")
+    text = tls_words(text) if kind is Kind.TLS else text + because
+    return FetchFailed(kind, text, phases, address, header_block, chain)
 
 
 def no_socket(reason: int, phases_ms: Mapping[str, float], address: str = "") -> FetchFailed:
@@ -106,7 +116,7 @@ def exhausted() -> int:
                 last = opened.enter_context(socket.socket())
             last.bind(("0.0.0.0", 0))
     except OSError as error:
-        return error.errno if error.errno in _OURS | {errno.EADDRINUSE, errno.EADDRNOTAVAIL} else 0
+        return error.errno if error.errno in EXHAUSTED_CONNECTING | {errno.EADDRINUSE} else 0
     return 0
 
 

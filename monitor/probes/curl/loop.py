@@ -4,6 +4,7 @@
                                                                     ▲                     │
                                                                     └── one more hop ◀────┘
 
+A body that comes in many small pieces is taken some at a time, and the others have their turn in between.
 `done` runs in the loop's thread, so it is short; what takes long, it hands on.
 """
 
@@ -82,6 +83,7 @@ class ExchangeLoop:
         self._waiting: deque[_Trip] = deque()
         self._found: deque[tuple[_Trip, list[str] | OSError]] = deque()
         self._running: dict[pycurl.Curl, _Trip] = {}
+        self._paused: set[pycurl.Curl] = set()
         # Names that are being looked up, by the time at which they are given up; a trip that left is found by `host`.
         self._looking: list[tuple[float, int, _Trip]] = []
         self._count = itertools.count()
@@ -89,7 +91,7 @@ class ExchangeLoop:
         self._on_way = 0
         self._spare: list[pycurl.Curl] = []
         self._closing = False
-        self._asleep = threading.Event()
+        self._is_asleep = False
         self._timer_at: float | None = None
         self._watched: set[int] = set()
         self._epoll = select.epoll()
@@ -114,8 +116,8 @@ class ExchangeLoop:
         self._wake()
 
     def _wake(self) -> None:
-        if self._asleep.is_set():
-            self._asleep.clear()
+        if self._is_asleep:
+            self._is_asleep = False
             with contextlib.suppress(OSError):
                 self._alarm.send(b"!")
 
@@ -132,19 +134,21 @@ class ExchangeLoop:
     def _live(self) -> None:
         try:
             while not self._closing:
-                self._asleep.set()
+                self._is_asleep = True
                 # Whoever submitted before this line did not wake us.
                 events = self._epoll.poll(self._wait_s())
-                self._asleep.clear()
-                self._handle(events)
-                self._collect()
+                self._is_asleep = False
+                # Before the events: what begins here makes its connection in this turn.
                 self._take_names()
                 self._start()
+                self._resume()
+                self._handle(events)
+                self._collect()
         finally:
             self._end()
 
     def _wait_s(self) -> float:
-        if self._found or (self._waiting and self._on_way < self._at_once):
+        if self._found or self._paused or (self._waiting and self._on_way < self._at_once):
             return 0.0
         next_at = min(self._timer_at or math.inf, self._looking[0][0] if self._looking else math.inf)
         return min(max(next_at - time.monotonic(), 0.0), _LONGEST_WAIT_S)
@@ -159,6 +163,18 @@ class ExchangeLoop:
         if self._timer_at is not None and self._timer_at <= time.monotonic():
             self._timer_at = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _pause(self, curl: pycurl.Curl) -> None:
+        self._paused.add(curl)
+
+    def _resume(self) -> None:
+        paused, self._paused = self._paused, set()
+        for curl in paused:
+            try:
+                curl.pause(pycurl.PAUSE_CONT)
+            except pycurl.error as error:
+                # That its body is too long is told here, and not to whom collects what has ended.
+                self._ended(curl, *error.args)
 
     def _start(self) -> None:
         while self._waiting and self._on_way < self._at_once:
@@ -205,7 +221,7 @@ class ExchangeLoop:
     def _transfer(self, trip: _Trip, addresses: Sequence[str] = (), looked_up_ms: float = 0.0) -> None:
         curl = self._spare.pop() if self._spare else pycurl.Curl()
         try:
-            trip.exchange.prepare(curl, addresses, looked_up_ms)
+            trip.exchange.prepare(curl, addresses, looked_up_ms, partial(self._pause, curl))
             self._multi.add_handle(curl)
         except Exception as error:  # noqa: BLE001 - handed on: a request that curl does not take must not end the loop
             curl.close()
@@ -225,6 +241,8 @@ class ExchangeLoop:
     def _ended(self, curl: pycurl.Curl, code: int, detail: str) -> None:
         self._multi.remove_handle(curl)
         trip = self._running.pop(curl)
+        # Or else whatever has the handle next would be resumed, before it has a connection.
+        self._paused.discard(curl)
         try:
             result: Answer | Exception | None = trip.exchange.ended(curl, code, detail)
         except Exception as error:  # noqa: BLE001 - as above

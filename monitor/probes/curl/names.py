@@ -1,4 +1,4 @@
-"""Looks names up for the loop of exchanges, as the system does (`getaddrinfo`: hosts file, search domains, everything).
+"""Looks names up for all kinds, as the system does (`getaddrinfo`: hosts file, search domains, everything).
 
 libcurl would do it in twenty threads for all: two hundred names that hang would keep a thousand good ones from theirs.
 Here a name that was slow the last time waits in a lane of its own, and who asks for the same name shares its answer.
@@ -25,8 +25,8 @@ _IDLE_S = 10.0
 
 
 def is_name(host: str) -> bool:
-    """Return whether the host needs a look-up: it is no address, and not `localhost`, which libcurl knows."""
-    if host.lower().rstrip(".") == "localhost":
+    """Return whether the host needs a look-up: it is no address, and not `localhost` or below it (RFC 6761)."""
+    if f".{host.lower().rstrip('.')}".endswith(".localhost"):
         return False
     try:
         ipaddress.ip_address(host)

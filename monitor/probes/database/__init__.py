@@ -2,6 +2,7 @@
 
 postgres.py  our own client of the v3 protocol: libpq cannot be held to a deadline (a server names how often a password
              is hashed, and libpq hashes without letting go of Python's lock), nor to an amount of memory
+             postgreslogin.py shows it that we know the password, by scram.py where it can
 mariadb.py   PyMySQL over a `Stream`
 sqlite.py    the standard library's
 session.py   what the three have in common

@@ -64,17 +64,21 @@ class _Client(pymysql.connections.Connection):  # type: ignore[misc]
 
 
 class _NeverInClear:
-    """Stands for the ways to log in by which the password goes over the wire as it is: any peer can ask for them."""
+    """Stands for the ways to log in by which the password goes over the wire as it is, or as good as that."""
 
     def __init__(self, _client: _Client) -> None:
         pass
 
     def authenticate(self, _packet: object) -> None:
-        said = "the server asks for the password in clear text, which it gets over verified TLS only (tls: verify)"
+        # Any peer can ask for them.
+        said = (
+            "the server asks for the password in clear text (mysql_clear_password, dialog) or as good as that "
+            "(mysql_old_password), which it gets over verified TLS or a Unix socket only: set tls: verify (and ca_file)"
+        )
         raise pymysql.OperationalError(CR.CR_AUTH_PLUGIN_CANNOT_LOAD, said)
 
 
-_IN_CLEAR = dict.fromkeys(("mysql_clear_password", "dialog"), _NeverInClear)
+_IN_CLEAR = dict.fromkeys(("mysql_clear_password", "dialog", "mysql_old_password"), _NeverInClear)
 
 
 def open_mariadb(url: DatabaseUrl, tls: TlsMode, ca_file: str | None, stream: Stream) -> MariaDb:
@@ -93,7 +97,7 @@ def open_mariadb(url: DatabaseUrl, tls: TlsMode, ca_file: str | None, stream: St
         program_name="greenwall",
         ssl={"required": True} if is_encrypted and tls != "prefer" else None,
         ssl_disabled=not is_encrypted,
-        auth_plugin_map={} if is_encrypted and tls == "verify" else _IN_CLEAR,
+        auth_plugin_map={} if url.socket or (is_encrypted and tls == "verify") else _IN_CLEAR,
     )
     session = MariaDb(client, stream)
     session.log_in()
@@ -159,7 +163,7 @@ class MariaDb:
     def _bound(self) -> None:
         """Let the session only read, and end what takes longer than is left."""
         self._is_bounded = True
-        left_s = self._stream.transport.left_s * _SHARE
+        left_s = self._stream.transport.deadline.left_s * _SHARE
         self._ask("SET SESSION TRANSACTION READ ONLY")
         limit = (
             f"max_statement_time = {left_s:.3f}" if self._is_mariadb else f"max_execution_time = {left_s * 1000:.0f}"

@@ -8,14 +8,13 @@ be left to the next client. https://www.postgresql.org/docs/current/protocol.htm
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Callable, Iterator
 
 from monitor.config.databaseurl import DatabaseUrl, TlsMode
 from monitor.model import Kind
 from monitor.probes.connection import Tls
-from monitor.probes.database.scram import MECHANISM, Scram, ScramFailed
+from monitor.probes.database.postgreslogin import Login
 from monitor.probes.database.session import MOST_BYTES, Connections, DatabaseFailed, Rows, Value
 from monitor.probes.stream import Stream
 from monitor.probes.verdict import ProbeFailed
@@ -33,8 +32,9 @@ _KINDS = {
     "54": Kind.STATUS,
     "57014": Kind.TIMEOUT,
     "55P03": Kind.TIMEOUT,
-    "08": Kind.PROTOCOL,
 }
+# PgBouncer has no other code. Said to what proves the password, it means that it was wrong.
+_POOLER_SAYS_NO = "08P01"
 # https://www.postgresql.org/docs/current/catalog-pg-type.html
 _INTEGERS, _FLOATS, _NUMERIC, _BOOL = (20, 21, 23, 26), (700, 701), 1700, 16
 
@@ -50,9 +50,11 @@ _LAG = """SELECT pg_catalog.pg_is_in_recovery(),
 def open_postgres(url: DatabaseUrl, tls: TlsMode, ca_file: str | None, stream: Stream) -> Postgres:
     """Return a session that is logged in."""
     if tls != "off" and not url.socket:
+        stream.transport.awaited.what = "answer to SSLRequest"
         _encrypt(stream, tls, ca_file)
+    stream.transport.awaited.what = "answer at login"
     session = Postgres(stream)
-    session.log_in(url)
+    session.log_in(url, tls)
     return session
 
 
@@ -61,10 +63,13 @@ def _encrypt(stream: Stream, tls: TlsMode, ca_file: str | None) -> None:
     said = stream.recv(1)
     if said == b"S":
         stream.transport.start_tls(Tls(verify=tls == "verify", ca_file=ca_file))
-    elif said not in (b"N", b"E"):
+    elif said == b"E":
+        # It cannot start a process, and says so before it has read anything, in words without a form.
+        words = plain(stream.recv(300).decode("utf-8", "replace"), 200)
+        raise stream.transport.failed(Kind.STATUS, f"the server broke off before the login: {words}")
+    elif said != b"N":
         raise _no_postgres(stream, said + (stream.recv(60) if said else b""))
-    elif said == b"E" or tls != "prefer":
-        # Servers from before 7.0 answer with an error; so does one that cannot start a process.
+    elif tls != "prefer":
         raise stream.transport.failed(Kind.TLS, "the server does not offer TLS; tls says that it must")
 
 
@@ -86,58 +91,33 @@ class Postgres:
     def version(self) -> str:
         return self._parameters.get("server_version", "")
 
-    def log_in(self, url: DatabaseUrl) -> None:
+    def log_in(self, url: DatabaseUrl, tls: TlsMode) -> None:
         """Log in; DatabaseFailed when the server refuses."""
         settings = {"user": url.user, "database": url.name, "options": url.options, "application_name": "greenwall"}
         named = "".join(f"{name}\0{value}\0" for name, value in settings.items() if value)
         body = struct.pack("!i", _PROTOCOL) + f"{named}client_encoding\0UTF8\0\0".encode()
         self._stream.sendall(struct.pack("!i", len(body) + 4) + body)
-        scram = Scram(url.password)
-        for kind, body in self._messages(first=True):
-            if kind == b"R":
-                self._authenticate(body, url, scram)
-            elif kind == b"Z":
-                return
-
-    def _authenticate(self, body: bytes, url: DatabaseUrl, scram: Scram) -> None:
-        code = self._unpack("!i", body)[0]
-        if code == 0:
-            return
-        if not url.password and code in (3, 5, 10):
-            raise DatabaseFailed(Kind.AUTH, "the server wants a password, and the URL has none")
+        login = Login(url, tls, self._stream.transport)
         try:
-            answer = self._proof(code, body[4:], url, scram)
-        except ScramFailed as error:
-            raise self._stream.transport.failed(Kind.PROTOCOL, str(error)) from error
+            for kind, body in self._messages(first=True):
+                if kind == b"R":
+                    self._authenticate(login, body)
+                elif kind == b"Z":
+                    return
+        except DatabaseFailed as error:
+            if login.awaits_welcome and error.code == _POOLER_SAYS_NO:
+                raise DatabaseFailed(Kind.AUTH, error.message, error.code) from error
+            raise
+
+    def _authenticate(self, login: Login, body: bytes) -> None:
+        answer = login.answer(self._unpack("!i", body)[0], body[4:])
         if answer:
             self._send(b"p", answer)
-
-    def _proof(self, code: int, said: bytes, url: DatabaseUrl, scram: Scram) -> bytes:
-        if code == 3:
-            return url.password.encode() + b"\0"
-        if code == 5:
-            inner = hashlib.md5((url.password + url.user).encode(), usedforsecurity=False).hexdigest()
-            outer = hashlib.md5(inner.encode() + said[:4], usedforsecurity=False).hexdigest()
-            return f"md5{outer}\0".encode()
-        if code == 10 and MECHANISM.encode() in said.split(b"\0"):
-            first = scram.first()
-            return MECHANISM.encode() + b"\0" + struct.pack("!i", len(first)) + first
-        if code == 11:
-            return scram.final(said)
-        if code == 12:
-            scram.verify(said)
-            return b""
-        # Kerberos, SSPI, OAuth, and what is still to come.
-        raise DatabaseFailed(
-            Kind.UNCONFIGURED,
-            f"the server wants a login by method {code}, which Greenwall does not have; "
-            "give its user a password (scram-sha-256 in pg_hba.conf)",
-        )
 
     def begin(self) -> None:
         """Begin the transaction in which everything runs."""
         self._in_transaction = True
-        limit_ms = max(int(self._stream.transport.left_s * 1000 * _SHARE), 1)
+        limit_ms = max(int(self._stream.transport.deadline.left_s * 1000 * _SHARE), 1)
         self._send(b"Q", f"BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}\0".encode())
         self._until_ready()
 
@@ -191,6 +171,8 @@ class Postgres:
         count, cut = 0, False
         for kind, body in self._messages():
             if kind == b"T":
+                if columns:
+                    raise self._garbled(body)
                 columns = self._columns(body)
             elif kind == b"D":
                 first = self._row(body, columns) if first is None else first
@@ -198,8 +180,8 @@ class Postgres:
             elif kind == b"s":
                 cut = True
             elif kind == b"G":
-                # The server waits for data to copy: it gets none.
-                self._send(b"f", b"read only\0")
+                # The server waits for data to copy: it gets none. The Sync that was sent before it did not hear.
+                self._send(b"f", b"read only\0", b"S", b"")
             elif kind == b"Z":
                 break
         return Rows(tuple(name for name, _ in columns), first, count, cut)
@@ -225,6 +207,8 @@ class Postgres:
             at += 4
             row.append(None if size < 0 else _value(oid, body[at : at + size]))
             at += max(size, 0)
+        if at != len(body):
+            raise self._garbled(body)
         return tuple(row)
 
     def _until_ready(self) -> None:

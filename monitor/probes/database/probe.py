@@ -12,10 +12,11 @@ from monitor.probes.database.mariadb import open_mariadb
 from monitor.probes.database.postgres import open_postgres
 from monitor.probes.database.session import FEWEST_ROWS, MOST_BYTES, Connections, DatabaseFailed, Rows, Session
 from monitor.probes.database.sqlite import Sqlite
+from monitor.probes.deadline import Deadline
+from monitor.probes.predicates import check_value, wanted
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
 from monitor.probes.stream import Stream, Transport, transport_to
-from monitor.probes.valuerules import check_value, wanted
 from monitor.probes.verdict import ProbeFailed, failed, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms, plain
 
@@ -48,21 +49,22 @@ def _ask_server(check: DatabaseCheck, setting: Setting, url: DatabaseUrl) -> Out
         try:
             session = _log_in(check, setting, url, stream)
         except (ProbeFailed, DatabaseFailed) as error:
-            return _failed(error, transport.elapsed_ms, transport.phases_ms, _address(transport))
+            return _failed(error, transport.deadline.elapsed_ms, transport.phases_ms, _address(transport))
         # What connecting did not take is left for the query.
-        transport.timeout_s = check.timeout
-        return _ask(check, session, lambda: transport.elapsed_ms, transport.phases_ms, transport)
+        transport.deadline = Deadline(check.timeout, transport.deadline.began)
+        return _ask(check, session, lambda: transport.deadline.elapsed_ms, transport.phases_ms, transport)
 
 
 def _log_in(check: DatabaseCheck, setting: Setting, url: DatabaseUrl, stream: Stream) -> Session:
     tls, ca_file = check.tls or url.tls or "prefer", check.ca_file or url.ca_file
-    ca_file = str(setting.folder / ca_file) if ca_file else None
+    ca_file = setting.path_of(ca_file)
     transport = stream.transport
     transport.open()
+    transport.awaited.what = "answer at login"
     open_session = open_postgres if url.dialect == "postgresql" else open_mariadb
-    before = transport.elapsed_ms
+    before = transport.deadline.elapsed_ms
     session: Session = open_session(url, tls, ca_file, stream)
-    transport.phases_ms["login"] = transport.elapsed_ms - before - transport.phases_ms.get("tls", 0.0)
+    transport.phases_ms["login"] = transport.deadline.elapsed_ms - before - transport.phases_ms.get("tls", 0.0)
     return session
 
 
@@ -77,6 +79,8 @@ def _ask(
     before = elapsed_ms()
     try:
         observed["version"] = plain(session.version, 60)
+        if transport:
+            transport.awaited.what = "answer to the query"
         rows = session.query(check.query, max(FEWEST_ROWS, *(limit + 1 for limit in _row_limits(check))))
     except (ProbeFailed, DatabaseFailed) as error:
         if isinstance(error, DatabaseFailed):
@@ -197,12 +201,12 @@ def _wrong_rows(check: DatabaseCheck, rows: Rows) -> list[Finding]:
 def _wrong_value(rule: ColumnRule, rows: Rows) -> list[Finding]:
     if rows.first is None or not rows.columns:
         what = rule.column or "the first value"
-        return [Finding(plain(what, 60), wanted(rule), "missing: the query gave no row")]
+        return [Finding(plain(what, 60), wanted(rule.limits), "missing: the query gave no row")]
     name = rule.column if rule.column is not None else rows.columns[0]
     found = [value for column, value in zip(rows.columns, rows.first, strict=True) if column == name]
     if rule.column is None:
         found = [rows.first[0]]
     if not found:
         columns = ", ".join(rows.columns[:10])
-        return [Finding(plain(name, 60), wanted(rule), f"missing; the columns are {plain(columns, 120)}")]
-    return [finding for value in found for finding in check_value(plain(name, 60), value, rule)]
+        return [Finding(plain(name, 60), wanted(rule.limits), f"missing; the columns are {plain(columns, 120)}")]
+    return [finding for value in found for finding in check_value(plain(name, 60), value, rule.limits)]

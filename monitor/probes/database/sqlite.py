@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
+import stat
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 from monitor.model import Kind
 from monitor.probes.database.session import MOST_BYTES, DatabaseFailed, Rows, Value
+from monitor.probes.exhaustion import EXHAUSTED
 from monitor.probes.verdict import ProbeFailed
 from monitor.units import format_duration
 
@@ -32,17 +36,14 @@ class Sqlite:
 
     def __init__(self, path: Path, timeout_s: float) -> None:
         self._timeout_s, self._give_up_at = timeout_s, time.monotonic() + timeout_s
-        # Opening anything else (a pipe) could wait for ever.
-        if not path.is_file():
-            raise ProbeFailed(Kind.CONNECT, f"no such file: {path}")
-        try:
-            with path.open("rb"):
-                pass
-        except PermissionError as error:
-            raise ProbeFailed(Kind.AUTH, f"Greenwall may not read {path}") from error
+        _check_readable(path)
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-        # What waits for a lock sleeps in C: a little less than the deadline, so that it ends by it.
-        self._connection = sqlite3.connect(uri, uri=True, timeout=timeout_s * 0.9, isolation_level=None)
+        try:
+            # What waits for a lock sleeps in C: a little less than the deadline, so that it ends by it.
+            self._connection = sqlite3.connect(uri, uri=True, timeout=timeout_s * 0.9, isolation_level=None)
+        except sqlite3.Error as error:
+            refusal = self._refusal(error)
+            raise ProbeFailed(refusal.kind, f"{path}: {refusal.message}") from error
         self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
         self._connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -81,6 +82,22 @@ class Sqlite:
         if code == sqlite3.SQLITE_INTERRUPT:
             return DatabaseFailed(Kind.TIMEOUT, f"the query did not end within {format_duration(self._timeout_s)}")
         return DatabaseFailed(_KINDS.get(code, Kind.STATUS), str(error), getattr(error, "sqlite_errorname", ""))
+
+
+def _check_readable(path: Path) -> None:
+    """Raise ProbeFailed unless it is a file that can be read: to open anything else (a pipe) could wait for ever."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ProbeFailed(Kind.CONNECT, f"expected a file, got a folder or a device: {path}")
+        with path.open("rb"):
+            pass
+    except PermissionError as error:
+        raise ProbeFailed(Kind.AUTH, f"Greenwall may not read {path}") from error
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        why = "no such file" if error.errno == errno.ENOENT else os.strerror(error.errno or 0)
+        raise ProbeFailed(Kind.CONNECT, f"{why}: {path}") from error
 
 
 def _value(value: object) -> Value:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from monitor.config.kinds.queue import QueueCheck
 from monitor.model import Finding, Json, Kind, Outcome, Status
-from monitor.probes.jsonrules import show
+from monitor.probes.predicates import show
 from monitor.probes.queue.depth import Depth, is_count
 from monitor.probes.queue.rabbitmq import rabbitmq_depth
 from monitor.probes.redaction import redacted, redactor_for
 from monitor.probes.setting import Setting
-from monitor.probes.verdict import ProbeFailed, too_slow, unconfigured, verdict
+from monitor.probes.verdict import ProbeFailed, above, too_slow, unconfigured, verdict
 from monitor.units import format_duration, format_ms
 
 
@@ -72,11 +72,11 @@ def _depth_findings(check: QueueCheck, depth: Depth) -> tuple[list[tuple[Kind, F
     if not isinstance(messages, int) or not is_count(messages):
         got = "missing" if messages is None else show(messages)
         return [(Kind.CONTENT, Finding("depth", "a number", got))], []
-    for limit, is_fail in ((check.crit_depth, True), (check.warn_depth, False)):
-        if limit is not None and messages > limit:
-            finding = Finding("depth", f"at most {limit}", str(messages))
-            return ([(Kind.RESOURCE, finding)], []) if is_fail else ([], [finding])
-    return [], []
+    deep = above(messages, check.warn_depth, check.crit_depth, "depth", str)
+    if deep is None:
+        return [], []
+    status, finding = deep
+    return ([(Kind.RESOURCE, finding)], []) if status is Status.FAIL else ([], [finding])
 
 
 def _consumer_findings(check: QueueCheck, depth: Depth) -> list[tuple[Kind, Finding]]:

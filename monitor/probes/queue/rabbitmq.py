@@ -30,7 +30,7 @@ def rabbitmq_depth(check: QueueCheck, setting: Setting) -> Depth:
             basic=check.login,
             follow_redirects=False,
             verify=check.verify,
-            ca_file=str(setting.folder / check.ca_file) if check.ca_file else None,
+            ca_file=setting.path_of(check.ca_file),
             server_name=check.server_name,
         )
     )

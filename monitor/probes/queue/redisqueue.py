@@ -22,7 +22,7 @@ _MISSHAPEN = (TypeError, LookupError, AttributeError, ValueError)
 def redis_depth(check: QueueCheck, setting: Setting) -> Depth:
     """Return what waits; ProbeFailed when that is not to be had."""
     assert check.redis is not None, "it has a Redis URL"
-    ca_file = str(setting.folder / check.ca_file) if check.ca_file else None
+    ca_file = setting.path_of(check.ca_file)
     tls = tls_of(check.verify, ca_file, check.server_name, check.redis)
     with RedisServer(check.redis, tls, check.timeout) as server:
         transport = server.transport
@@ -30,11 +30,11 @@ def redis_depth(check: QueueCheck, setting: Setting) -> Depth:
             server.log_in()
             depth = _list(check, server) if check.list else _stream(check, server)
         except RedisRefused as error:
-            phases = transport.phases_ms | {"total": transport.elapsed_ms}
+            phases = transport.phases_ms | {"total": transport.deadline.elapsed_ms}
             raise ProbeFailed(error.kind, error.message, phases, transport.address) from error
         except _MISSHAPEN as error:
             raise transport.failed(Kind.PROTOCOL, f"not as Redis speaks ({type(error).__name__})") from error
-        depth.latency_ms = transport.elapsed_ms
+        depth.latency_ms = transport.deadline.elapsed_ms
         depth.phases_ms = transport.phases_ms | {"total": depth.latency_ms}
         address: dict[str, Json] = {"address": plain(transport.address, 120)} if transport.address else {}
         depth.observed = address | depth.observed

@@ -1,4 +1,10 @@
-"""Cookies of one walk, by the rules of RFC 6265; the standard library's jar, with what it leaves open closed."""
+"""Cookies of one walk, by the rules of RFC 6265; the standard library's jar, with what it leaves open closed.
+
+    Set-Cookie ─▶ only what RFC 6265 knows, the last of each attribute ─▶ the jar ─▶ Cookie
+
+A cookie is not kept for a whole top-level domain, nor for a second level as in `co.uk`. The list of public suffixes is
+not known: one for `github.io` would be kept, and sent to other hosts below it that the walk itself asks.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from email.message import Message
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 from urllib.request import Request as JarRequest
 
@@ -17,13 +23,16 @@ from monitor.probes.httprules import values_of
 _LONGEST_LINE = 5120
 _MOST_COOKIES = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NUMBER = re.compile(r"-?[0-9]{1,15}")
 
 
 class Cookies:
     """What the answers so far have set."""
 
     def __init__(self) -> None:
-        self._jar = CookieJar()
+        # By default a cookie of one host would go to all hosts below it, and one for `co.uk` would be taken.
+        strict = DefaultCookiePolicy(strict_domain=True, strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
+        self._jar = CookieJar(strict)
 
     def keep(self, url: str, answer: Answer) -> None:
         """Note what an answer from this URL sets, as far as it may."""
@@ -71,23 +80,26 @@ def _acceptable(line: str, url: str) -> str:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     pair, *attributes = line.split(";")
-    names = [attribute.partition("=")[0].strip().lower() for attribute in attributes]
-    if len(line) > _LONGEST_LINE or _CONTROL.search(line) or ("secure" in names and parts.scheme.lower() != "https"):
+    # The last of each counts (RFC 6265, 5.3); the jar would take the first.
+    said = {name.strip().lower(): value.strip() for name, _, value in (part.partition("=") for part in attributes)}
+    domain = said.get("domain", "").lower().removeprefix(".")
+    if len(line) > _LONGEST_LINE or _CONTROL.search(line) or ("secure" in said and parts.scheme.lower() != "https"):
         return ""
-    domains = [attribute.partition("=")[2].strip().lower() for attribute in attributes if _is_domain(attribute)]
-    domain = domains[-1].removeprefix(".") if domains else ""
-    if domain == host or not domain:
-        # Of its own name or address alone. The jar would refuse it where there is no dot in it.
-        host_only = "." not in host or _is_address(host) or not domain
-        attributes = [a for a in attributes if not (host_only and _is_domain(a))]
-    elif _is_address(host) or "." not in domain or not host.endswith(f".{domain}"):
-        # 127.0.0.1 ends in 0.0.1, but is no part of it; and `com` or `local` would be everybody's.
+    if domain not in ("", host) and not _is_above(domain, host):
         return ""
-    return ";".join([pair, *attributes])
+    kept = [pair]
+    # Of its own address or name without a dot it is anyway, and the jar would refuse it.
+    kept += [f"Domain={domain}"] if "." in domain and not _is_address(host) else []
+    kept += [f"Path={said['path']}"] if said.get("path", "").startswith("/") else []
+    kept += [f"Max-Age={said['max-age']}"] if _NUMBER.fullmatch(said.get("max-age", "")) else []
+    kept += [f"Expires={said['expires']}"] if said.get("expires") else []
+    kept += ["Secure"] if "secure" in said else []
+    return ";".join(kept)
 
 
-def _is_domain(attribute: str) -> bool:
-    return attribute.partition("=")[0].strip().lower() == "domain"
+def _is_above(domain: str, host: str) -> bool:
+    # 127.0.0.1 ends in 0.0.1, but is no part of it; and `com` or `local` would be everybody's.
+    return "." in domain and host.endswith(f".{domain}") and not _is_address(host)
 
 
 def _is_address(host: str) -> bool:

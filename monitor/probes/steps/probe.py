@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, quote_plus
 
 from pydantic import ValidationError
 
@@ -20,6 +19,7 @@ from monitor.probes.curl import Answer, FetchFailed
 from monitor.probes.http import judge
 from monitor.probes.httprequest import request_of
 from monitor.probes.httpsecrets import without_secrets
+from monitor.probes.redaction import spellings
 from monitor.probes.setting import Setting
 from monitor.probes.steps.cookies import Cookies
 from monitor.probes.steps.saved import Unfit, Value, as_text, filler, find
@@ -151,10 +151,7 @@ def _seen_in(outcome: Outcome, secrets: list[str]) -> list[str]:
     all_of_it = "\n".join(texts)
 
     def may_be_there(secret: str) -> bool:
-        start = secret[:_SHORTEST_PIECE]
-        return any(
-            form[:_SHORTEST_PIECE] in all_of_it for form in (start, repr(start)[1:-1], quote(start), quote_plus(start))
-        )
+        return any(form[:_SHORTEST_PIECE] in all_of_it for form in spellings(secret[:_SHORTEST_PIECE]))
 
     return [secret for secret in dict.fromkeys(secrets) if may_be_there(secret)]
 
@@ -205,8 +202,9 @@ def _called(taken: _Taken) -> str:
 
 
 def _findings(taken: _Taken) -> Iterator[Finding]:
+    where = f"{_called(taken)}: "
     for finding in taken.outcome.findings:
-        yield replace(finding, what=f"{_called(taken)}: {finding.what}")
+        yield replace(finding, what=where + finding.what, words=finding.words and where + finding.words)
 
 
 def _well(taken: list[_Taken], latency_ms: float, slow: Finding | None) -> Outcome:

@@ -5,9 +5,10 @@ answer, save ─▶ find ─▶ values ─▶ filler ─▶ texts of the next st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -17,11 +18,13 @@ from monitor.probes.bodytext import NoText, charset_of, codec_of, text_of
 from monitor.probes.curl import Answer
 from monitor.probes.httprules import values_of
 from monitor.probes.jsonpaths import CannotJudge, values_at
-from monitor.probes.jsonrules import is_number, parse_json
+from monitor.probes.jsonrules import parse_json
+from monitor.probes.predicates import is_number
 from monitor.probes.steps.cookies import Cookies
 from monitor.units import plain
 
 LONGEST_BYTES = 4096
+_SEPARATOR = re.compile(r"[/\\]")
 Value: TypeAlias = str | int | float | bool
 
 
@@ -137,7 +140,7 @@ def _in_url(url: str, encoded: Callable[[str], str]) -> str:
     path, mark, query = url.partition("?")
     segments = [with_values(segment, encoded) for segment in path.split("/")]
     changed = (new for new, old in zip(segments, path.split("/"), strict=True) if new != old)
-    if any(segment in (".", "..") for segment in changed):
-        # `DELETE /orders/..` is another request than was meant.
-        raise Unfit("url: a saved value of dots alone cannot stand in a path")
+    if any(part in (".", "..") for segment in changed for part in _SEPARATOR.split(unquote(segment))):
+        # `DELETE /orders/..` is another request than was meant, and so is `..%2Fusers` where a server decodes it first.
+        raise Unfit("url: a saved value with . or .. as a part of its path cannot stand there")
     return "/".join(segments) + mark + with_values(query, encoded)
