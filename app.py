@@ -1,7 +1,5 @@
 """Greenwall: `streamlit run app.py` starts the checker, serves the pages, and the HTTP routes beside them."""
 
-import altair  # noqa: F401 - loaded before the lifespan freezes what the collector need not look at again
-import pandas  # noqa: F401
 import streamlit as st
 from starlette.middleware import Middleware
 
@@ -11,7 +9,7 @@ from monitor.web import SecurityHeaders, make_routes, running
 # A direct call, or `streamlit run` does not find it and serves an empty page without a checker.
 app = st.App(
     "monitor/ui/main.py",
-    lifespan=lambda _app: running(views().place),
+    lifespan=lambda _app: running(views()),
     routes=make_routes(views(), OPERATOR),
     middleware=[Middleware(SecurityHeaders)],
 )

@@ -23,7 +23,7 @@ import click
 
 from monitor import __version__, commands
 from monitor.checker import Checker
-from monitor.config import CheckBase, Config, ConfigError, Environment, LoadedConfig, Place, load_config
+from monitor.config import CheckBase, Config, ConfigError, LoadedConfig, Place, load_config
 from monitor.demo.server import serve_forever
 from monitor.model import Outcome, Severity, Status
 from monitor.probes import Setting, run_probe
@@ -59,13 +59,18 @@ def cli(context: click.Context, config: Path | None, data: Path | None, verbose:
 def _loaded(place: Place) -> LoadedConfig:
     snapshot = Views(place).now().snapshot
     base = snapshot.checker.demo_url if snapshot else None
-    try:
+    with _exit_when_invalid():
         loaded = load_config(place.config)
         if not (base and loaded.config.demo):
             return loaded
         # A running checker's demo may have had to take another port than the file says.
-        environment = Environment.read(place.config.parent).with_default("MOCKAPP_BASE", base)
-        return load_config(place.config, environment)
+        return load_config(place.config, demo_url=base)
+
+
+@contextlib.contextmanager
+def _exit_when_invalid() -> Iterator[None]:
+    try:
+        yield
     except ConfigError as error:
         for line in error.errors:
             click.secho(line, fg="red", err=True)
@@ -86,14 +91,16 @@ def _who() -> str:
 def run(place: Place, port: int | None, host: str) -> None:
     """Check on schedule until told to stop, without the pages."""
     logging.getLogger("monitor").setLevel(logging.INFO)
-    _loaded(place)
+    views = Views(place)
+    with _exit_when_invalid():
+        views.file.read()
     if port:
-        _serve(place, host, port)
+        _serve(views, host, port)
         return
     stop = threading.Event()
     for name in ("SIGTERM", "SIGINT"):
         signal.signal(getattr(signal, name), lambda *_: stop.set())
-    checker = Checker(place.config, place.data)
+    checker = Checker(views.file, place.data)
     checker.start()
     click.echo(f"Checking what {place.config} says; results go to {place.data}. Ctrl-C ends it.")
     while not stop.wait(1.0):
@@ -101,7 +108,7 @@ def run(place: Place, port: int | None, host: str) -> None:
     checker.stop()
 
 
-def _serve(place: Place, host: str, port: int) -> None:
+def _serve(views: Views, host: str, port: int) -> None:
     import uvicorn
     from starlette.applications import Starlette
     from starlette.middleware import Middleware
@@ -109,11 +116,11 @@ def _serve(place: Place, host: str, port: int) -> None:
     from monitor.web import Operator, SecurityHeaders, make_routes, running
 
     app = Starlette(
-        routes=make_routes(Views(place), Operator()),
-        lifespan=lambda _app: running(place),
+        routes=make_routes(views, Operator()),
+        lifespan=lambda _app: running(views),
         middleware=[Middleware(SecurityHeaders)],
     )
-    click.echo(f"Checking what {place.config} says; http://{host}:{port}/healthz answers. Ctrl-C ends it.")
+    click.echo(f"Checking what {views.place.config} says; http://{host}:{port}/healthz answers. Ctrl-C ends it.")
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
 
 
@@ -202,7 +209,9 @@ def status(place: Place, as_json: bool) -> None:
 def validate(place: Place) -> None:
     """Say whether the checks file holds, or everything that is wrong with it. Exit code 2 if it does not."""
     loaded = _loaded(place)
-    click.echo(f"{place.config.name} holds: {len(loaded.checks)} checks.")
+    count = len(loaded.checks)
+    held = f"holds: {count} check{'s' if count > 1 else ''}." if count else "holds no checks: nothing is watched."
+    click.echo(f"{place.config.name} {held}")
 
 
 @cli.command()
@@ -281,11 +290,13 @@ def alert(place: Place, name: str, severity: str, message: str, channels: tuple[
 @contextlib.contextmanager
 def _checker_for_a_moment(place: Place) -> Iterator[None]:
     """Carry out commands here while no checker runs; a running one does it otherwise."""
-    if not Views(place).now().is_old:
+    views = Views(place)
+    if not views.now().is_old:
         yield
         return
-    _loaded(place)
-    checker = Checker(place.config, place.data, start_demo=False, deliver_only=True)
+    with _exit_when_invalid():
+        views.file.read()
+    checker = Checker(views.file, place.data, start_demo=False, deliver_only=True)
     checker.start()
     checker.ready.wait(10.0)
     try:

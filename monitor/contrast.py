@@ -21,7 +21,7 @@ SHOWN = 6
 _TEXT = 120
 # What is different at every look, or is shown elsewhere.
 _RESTLESS = re.compile(
-    r"(^|[._])(body|ttl|age|elapsed|uptime|percent|findings|changed|top|job_id|job_state|state|answer|head|cut|attempts)$"
+    r"(^|[._])(body|exit_code|ttl|age|elapsed|uptime|percent|findings|changed|top|job_id|job_state|state|answer|head|cut|attempts)$"
     r"|_(ms|s|at|days|percent|ratio)$"
 )
 # Said only when there is something to say; that it is there now is news.

@@ -34,9 +34,11 @@ def judged(group: GroupCheck, members: Sequence[Member]) -> Outcome:
     status = _worst(members) if group.at_least is None else _by_count(group, group.at_least, members)
     counts = {one: sum(member.status is one for member in members) for one in Status}
     troubled = sorted((m for m in members if m.status is not Status.OK), key=lambda m: m.status.badness)
-    observed: dict[str, Json] = {"members": {m.name: m.status.value for m in [*troubled, *_well(members)][:_LISTED]}}
+    listed: Json = {m.name: m.status.value for m in [*troubled, *_well(members)][:_LISTED]}
+    observed: dict[str, Json] = {"members": listed}
     if status is Status.OK:
         return Outcome(status, None, _up(counts, len(members)), observed=observed)
+    observed = {"members_down": counts[Status.FAIL], "members_in_all": len(members), **observed}
     found = tuple(Finding(m.name, "OK", m.status.value) for m in troubled[:_LISTED])
     return Outcome(
         status, _kind(group, status, troubled), _message(group, counts, troubled), findings=found, observed=observed

@@ -3,7 +3,8 @@
     up + degraded + down + unknown + maintenance = the period, to the second
 
 Accounting, named wherever the ratio is shown: OK and WARN count as up (WARN answers, slowly), FAIL as down,
-UNKNOWN and time without a verdict as neither, planned maintenance as neither.
+UNKNOWN and time without a verdict as neither, planned maintenance as neither. Totals are of checks alone: the time of
+a group is that of its members, which would count twice.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from dataclasses import dataclass
 
 from monitor.model import Status
 
-ACCOUNTING = "OK and WARN are up, FAIL is down; UNKNOWN, unwatched time and maintenance count as neither"
+ACCOUNTING = (
+    "OK and WARN are up, FAIL is down; UNKNOWN, unwatched time and maintenance count as neither; "
+    "groups do not count beside their members"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,8 @@ class Tally:
 def tally(seconds: Mapping[Status, float], period_s: float, maintenance_s: float = 0.0) -> Tally:
     """Return the tally of a period from the summed `covers_s` of its verdicts by status.
 
-    What no verdict covers is unknown. When verdicts cover more than the period (a verdict just inside it stands
-    for time before it), all parts shrink alike, so that the sum stays the period.
+    What no verdict covers is unknown. When verdicts cover more than the period (the clock was set back, so some time
+    was watched twice), all parts shrink alike, so that the sum stays the period.
     """
     if period_s < 0:
         raise ValueError(f"expected a period of 0 s or more, got {period_s}")

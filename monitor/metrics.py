@@ -67,7 +67,15 @@ def _of_checker(snapshot: Snapshot) -> Iterator[Metric]:
         late.add_metric([of], late_s)
     yield late
     yield GaugeMetricFamily("greenwall_checker_probes_in_flight", "Probes running or waiting.", checker.in_flight)
+    yield GaugeMetricFamily(
+        "greenwall_checker_probes_queued", "Probes that wait for a thread or a connection.", checker.queued
+    )
     yield CounterMetricFamily("greenwall_checker_verdicts", "Verdicts since the start.", checker.results)
+    yield CounterMetricFamily(
+        "greenwall_checker_overruns",
+        "Turns left out since the start: the probe of the turn before had not ended.",
+        checker.overruns,
+    )
     valid = not any("is invalid" in notice.text for notice in snapshot.notices)
     yield GaugeMetricFamily("greenwall_config_valid", "1 when checks.yaml as it stands is in use.", float(valid))
     yield GaugeMetricFamily(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ class ServiceReport:
     unknown_s: float
     incidents: int
     mean_time_to_recover_s: float | None
+    is_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,12 @@ class Report:
     def to_text(self) -> str:
         """Return the report for a terminal or a mail."""
         head = f"Status report {self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC"
-        width = max((len(s.service) for s in self.services), default=7)
+        names = {s.service: f"{s.service} (group)" if s.is_group else s.service for s in self.services}
+        width = max(map(len, names.values()), default=7)
         rows = [f"{'service':<{width}}  {'uptime':>9}  {'down':>10}  {'degraded':>10}  {'unknown':>10}  incidents"]
         for s in self.services:
             times = "  ".join(f"{format_duration(t):>10}" for t in (s.down_s, s.degraded_s, s.unknown_s))
-            rows.append(f"{s.service:<{width}}  {percent(s.uptime_ratio):>9}  {times}  {s.incidents:>9}")
+            rows.append(f"{names[s.service]:<{width}}  {percent(s.uptime_ratio):>9}  {times}  {s.incidents:>9}")
         total = f"All together: {percent(self.uptime_ratio)} up. {self.accounting}."
         return "\n".join([head, "", *rows, "", total, *(f"- {line}" for line in self.insights)])
 
@@ -65,17 +67,31 @@ def percent(ratio: float | None) -> str:
 
 
 def build_report(
-    tallies: Mapping[str, Tally], alerts: Sequence[Alert], since: datetime, until: datetime, names: Sequence[str]
+    tallies: Mapping[str, Tally],
+    alerts: Sequence[Alert],
+    since: datetime,
+    until: datetime,
+    names: Sequence[str],
+    groups: Collection[str] = (),
 ) -> Report:
-    """Return the report on these services; one without a verdict in the period is all unknown."""
+    """Return the report on these services; one without a verdict in the period is all unknown.
+
+    Those of them that are `groups` have their rows; total and insights are of the others, unless there are none.
+    """
     period_s = seconds_between(since, until)
-    services = [_service(name, tallies.get(name, Tally(unknown_s=period_s)), alerts, since, until) for name in names]
+    services = [
+        _service(name, tallies.get(name, Tally(unknown_s=period_s)), alerts, since, until, name in groups)
+        for name in names
+    ]
     services.sort(key=lambda s: (s.uptime_ratio is None, s.uptime_ratio or 0.0, s.service))
-    together = sum((tallies[name] for name in names if name in tallies), Tally())
-    return Report(since, until, tuple(services), together.uptime_ratio, tuple(_insights(services, period_s)))
+    counted = [one for one in services if not one.is_group] or services
+    together = sum((tallies[one.service] for one in counted if one.service in tallies), Tally())
+    return Report(since, until, tuple(services), together.uptime_ratio, tuple(_insights(counted, period_s)))
 
 
-def _service(name: str, seconds: Tally, alerts: Sequence[Alert], since: datetime, until: datetime) -> ServiceReport:
+def _service(
+    name: str, seconds: Tally, alerts: Sequence[Alert], since: datetime, until: datetime, is_group: bool
+) -> ServiceReport:
     mine = [a for a in alerts if a.resource == name and a.source == "check" and since < a.opened_at <= until]
     repairs = [seconds_between(a.opened_at, a.resolved_at) for a in mine if a.resolved_at]
     return ServiceReport(
@@ -87,6 +103,7 @@ def _service(name: str, seconds: Tally, alerts: Sequence[Alert], since: datetime
         unknown_s=round(seconds.unknown_s, 1),
         incidents=len(mine),
         mean_time_to_recover_s=round(sum(repairs) / len(repairs), 1) if repairs else None,
+        is_group=is_group,
     )
 
 

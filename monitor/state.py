@@ -74,7 +74,9 @@ class Trouble:
     """What is to be remembered of a check that is not simply well.
 
     `turn` is under way. `settled` is the status before it could not be judged, while it cannot be. `note` says why the
-    opening of its alert is held back. `last_good` and `first_bad` are the facts of those verdicts while it fails.
+    opening of its alert is held back. `last_good` has the facts of the last good verdict while there was another one
+    since, `first_bad` those of the first bad one while it fails, and `last_bad` those of the latest where they are
+    others than at first.
     """
 
     turn: Turn | None = None
@@ -82,6 +84,7 @@ class Trouble:
     note: str = ""
     last_good: Sighting | None = None
     first_bad: Sighting | None = None
+    last_bad: Sighting | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Return what there is to say; nothing for most checks."""
@@ -91,6 +94,7 @@ class Trouble:
             "note": self.note or None,
             "last_good": self.last_good.to_json() if self.last_good else None,
             "first_bad": self.first_bad.to_json() if self.first_bad else None,
+            "last_bad": self.last_bad.to_json() if self.last_bad else None,
         }
         return {key: value for key, value in fields.items() if value is not None}
 
@@ -103,6 +107,7 @@ class Trouble:
             note=str(fields.get("note") or ""),
             last_good=Sighting.from_json(fields.get("last_good")),
             first_bad=Sighting.from_json(fields.get("first_bad")),
+            last_bad=Sighting.from_json(fields.get("last_bad")),
         )
         return NO_TROUBLE if trouble == NO_TROUBLE else trouble
 
@@ -117,7 +122,7 @@ class CheckState:
 
     `ticks` are the letters of the last verdicts as they were seen, oldest first; `streak` counts verdicts since the
     status is what it is; `memory` is what its probe wants to know the next time; `good` is the last verdict that was
-    OK, in memory only.
+    OK, in memory only: while it is the last one of all, its result line has it.
     """
 
     status: Status
@@ -144,6 +149,11 @@ class CheckState:
         return turn is not None and turn.toward is Status.FAIL
 
     @property
+    def good_at(self) -> datetime | None:
+        """When its last verdict was reached, if that was a good one and is not known in full."""
+        return self.checked_at if self.good is None and self.ticks[-1:] == _LETTERS[Status.OK] else None
+
+    @property
     def note(self) -> str:
         """Why the opening of its alert is held back; empty when it is not."""
         return self.trouble.note
@@ -152,6 +162,11 @@ class CheckState:
     def changes(self) -> tuple[Change, ...]:
         """What differs between the last good verdict and the first bad one; nothing while all is well."""
         return changes(self.trouble.last_good, self.trouble.first_bad)
+
+    @property
+    def bad(self) -> Sighting | None:
+        """The latest bad verdict while it fails: the one that `message` is of."""
+        return self.trouble.last_bad or self.trouble.first_bad
 
     def noted(self, note: str) -> CheckState:
         """Return this state with that reason why the opening of its alert is held back."""
@@ -266,9 +281,9 @@ def _settle(state: CheckState, result: Result, rules: Rules) -> tuple[Status, da
             rounds, first = (old.turn.rounds + 1, old.turn.since) if old.turn else (1, first)
             if rounds < needed:
                 status, turn = state.status, Turn(Status.FAIL if is_down else Status.OK, rounds, first)
-    last_good, first_bad = _contrast(state, before, result, status, turn)
+    contrast = _contrast(state, before, result, status, turn)
     settled = before if status is Status.UNKNOWN and before is not Status.UNKNOWN else None
-    trouble = Trouble(turn, settled, old.note, last_good, first_bad)
+    trouble = Trouble(turn, settled, old.note, *contrast)
     if status is state.status and state.checked_at is not None:
         first, rounds = state.since, state.streak + 1
     return status, first, rounds, NO_TROUBLE if trouble == NO_TROUBLE else trouble
@@ -276,14 +291,17 @@ def _settle(state: CheckState, result: Result, rules: Rules) -> tuple[Status, da
 
 def _contrast(
     state: CheckState, before: Status, result: Result, status: Status, turn: Turn | None
-) -> tuple[Sighting | None, Sighting | None]:
-    """Return the facts at the last good and the first bad verdict: taken when it begins to fail, kept until it ends."""
+) -> tuple[Sighting | None, Sighting | None, Sighting | None]:
+    """Return the facts at the last good, the first bad and the latest bad verdict: kept until it fails no more."""
+    if turn is None and status is Status.OK:
+        return None, None, None
     known = state.trouble
-    if result.status is Status.FAIL and known.first_bad is None and before is not Status.FAIL:
-        return Sighting.of(state.good) if state.good else None, Sighting.of(result)
-    if turn is None and status in (Status.OK, Status.WARN):
-        return None, None
-    return known.last_good, known.first_bad
+    bad = Sighting.of(result) if result.status is Status.FAIL else None
+    if known.first_bad and (turn or status is not Status.WARN):
+        is_as_first = bad is not None and bad.facts == known.first_bad.facts
+        return known.last_good, known.first_bad, None if is_as_first else bad or known.last_bad
+    first_bad = bad if before is not Status.FAIL else None
+    return Sighting.of(state.good) if state.good else known.last_good, first_bad, None
 
 
 def _flags(flags: frozenset[Flag], turn: Turn | None, ticks: str, rules: Rules) -> frozenset[Flag]:

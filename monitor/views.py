@@ -9,7 +9,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,19 +19,19 @@ from monitor.alerts import Alert, AlertBook
 from monitor.config import (
     CheckBase,
     ConfigError,
+    ConfigFile,
     GroupCheck,
     LoadedConfig,
     Place,
-    Sources,
     ancestors_of,
-    load_config,
     members_of,
 )
 from monitor.diagnosis import Evidence, gather
 from monitor.diagnosis.target import shown_url
 from monitor.history.alertlog import read_events
-from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame
-from monitor.history.snapshot import Snapshot, read_snapshot
+from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame, totals
+from monitor.history.snapshot import Snapshot
+from monitor.history.statefile import StateFile
 from monitor.ledger import Tally, tally
 from monitor.model import Result, Status
 from monitor.pings import FOLDER, Ping, file_name, parse
@@ -109,14 +109,16 @@ class Views:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        # For the checker of this process too: what is read is there once.
+        self.file = ConfigFile(place.config)
+        self._state = StateFile(place.state)
         self._kept = _Kept()
-        self._sources: Sources | None = None
         self._heartbeat = (datetime.min.replace(tzinfo=UTC), 0.0)
 
     def now(self) -> Now:
         """Return the present, or why it cannot be read."""
         try:
-            snapshot = self._kept.get("state", _stamp(self.place.state), lambda: read_snapshot(self.place.state))
+            snapshot = self._kept.get("state", _stamp(self.place.state), self._state.read)
         except (ValueError, OSError) as error:
             return Now(None, str(error))
         if snapshot is None:
@@ -136,22 +138,10 @@ class Views:
 
     def config(self) -> LoadedConfig | None:
         """Return the configuration as the file has it, or None while it is invalid (the snapshot's notice says why)."""
-        path = self.place.config
-
-        def read() -> LoadedConfig | None:
-            try:
-                loaded = load_config(path)
-            except ConfigError as error:
-                self._sources = error.sources
-                return None
-            self._sources = loaded.sources
-            return loaded
-
-        return self._kept.get("config", self._config_stamps(), read)
-
-    def _config_stamps(self) -> tuple[object, ...]:
-        patterns = self._sources.patterns if self._sources else ()
-        return (Sources.of(self.place.config).including(patterns).stamps,)
+        try:
+            return self.file.read()
+        except ConfigError:
+            return None
 
     def check(self, name: str) -> CheckBase | None:
         """Return the check as configured."""
@@ -168,12 +158,8 @@ class Views:
 
     def members(self) -> Mapping[str, tuple[str, ...]]:
         """Return the names of the checks that each group is made of; nothing while the configuration is invalid."""
-
-        def read() -> Mapping[str, tuple[str, ...]]:
-            loaded = self.config()
-            return _members(loaded.checks) if loaded else {}
-
-        return self._kept.get("members", self._config_stamps(), read)
+        loaded = self.config()
+        return self._kept.get("members", loaded.sources.stamps, lambda: _members(loaded.checks)) if loaded else {}
 
     def relations(self, name: str) -> Relations:
         """Return which checks this one has to do with; none while the configuration is invalid."""
@@ -221,26 +207,35 @@ class Views:
         """Return name, bucket, status, seconds, verdicts, p50_ms, p95_ms."""
         return seconds_frame(self.place.results, since, until, bucket_s)
 
+    def tallies(self, since: datetime, until: datetime) -> dict[str, Tally]:
+        """Return how each check, endpoints checked by hand among them, spent the time."""
+        return tallies(totals(self.place.results, since, until), seconds_between(since, until))
+
     def changes(self, since: datetime, until: datetime, name: str | None = None) -> pd.DataFrame:
         """Return at, name, before, status, kind, message of verdicts that changed a status, the newest first."""
         return changes_frame(self.place.results, since, until, name)
 
     def uptime(self, days: int = 30) -> float | None:
-        """Return the uptime ratio of all configured checks together, at most five minutes old."""
-        turn = int(time.monotonic() // _UPTIME_KEPT_S)
-        return self._kept.get(("uptime", days), turn, lambda: self._uptime(days))
+        """Return the uptime ratio of all configured checks together, groups aside, at most five minutes old."""
+        together = self.together(days)
+        return together.uptime_ratio if together else None
 
-    def _uptime(self, days: int) -> float | None:
+    def together(self, days: int = 30) -> Tally | None:
+        """Return how all configured checks together spent the time, groups aside, at most five minutes old."""
+        turn = int(time.monotonic() // _UPTIME_KEPT_S)
+        return self._kept.get(("together", days), turn, lambda: self._together(days))
+
+    def _together(self, days: int) -> Tally | None:
         until = utc_now()
         since = until - timedelta(days=days)
         snapshot = self.now().snapshot
         try:
-            rows = tallies(self.seconds(since, until, days * 86400.0), days * 86400.0)
+            rows = self.tallies(since, until)
         except DamagedHistory:
             log.exception("the uptime of %d days cannot be read; the board goes without it", days)
             return None
-        known = set(snapshot.checks) if snapshot else set()
-        return sum((t for name, t in rows.items() if name in known), Tally()).uptime_ratio
+        counted = {one.name for one in snapshot.checks.values() if not one.is_group} if snapshot else set()
+        return sum((t for name, t in rows.items() if name in counted), Tally())
 
     def evidence(self, subject: str, lookback_s: float) -> Evidence:
         """Return what is known of a check, or of an endpoint that was checked by hand, for its diagnosis."""
@@ -262,14 +257,15 @@ class Views:
             lookback_s=lookback_s,
             checks=loaded.checks if loaded else {},
             states={name: one.state for name, one in snapshot.checks.items()} if snapshot else {},
+            timezone=loaded.config.general.timezone if loaded else "UTC",
         )
 
     def known_subjects(self, lookback_s: float) -> list[str]:
         """Return the names of checks, and of endpoints with results in the time, that a diagnosis can be asked for."""
         snapshot = self.now().snapshot
         until = utc_now()
-        frame = self.seconds(until - timedelta(seconds=lookback_s), until, lookback_s)
-        return list(dict.fromkeys([*(snapshot.checks if snapshot else ()), *map(str, frame["name"].unique())]))
+        watched = self.tallies(until - timedelta(seconds=lookback_s), until)
+        return list(dict.fromkeys([*(snapshot.checks if snapshot else ()), *watched]))
 
 
 def _members(checks: Mapping[str, CheckBase]) -> dict[str, tuple[str, ...]]:
@@ -279,11 +275,11 @@ def _members(checks: Mapping[str, CheckBase]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(one for one in names if checks[one].enabled) for name, names in groups.items()}
 
 
-def tallies(frame: pd.DataFrame, period_s: float) -> dict[str, Tally]:
-    """Return the tally of each check from a frame of `Views.seconds` that has one bucket."""
+def tallies(rows: Iterable[tuple[str, str, float]], period_s: float) -> dict[str, Tally]:
+    """Return the tally of each check from rows of check, status and seconds, which add up to the period at most."""
     sums: dict[str, dict[Status, float]] = {}
-    for name, status, seconds in zip(frame["name"], frame["status"], frame["seconds"], strict=True):
-        of_name = sums.setdefault(str(name), {})
+    for name, status, seconds in rows:
+        of_name = sums.setdefault(name, {})
         of_name[Status(status)] = of_name.get(Status(status), 0.0) + float(seconds)
     return {name: tally(seconds, period_s) for name, seconds in sums.items()}
 

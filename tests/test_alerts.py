@@ -14,9 +14,10 @@ from monitor.alerts import (
     on_verdict,
     resolve,
 )
-from monitor.config import CheckBase, HostCheck, JobCheck
-from monitor.model import Category, Event, Kind, Severity, Status
-from monitor.state import advance
+from monitor.config import CheckBase, GroupCheck, HostCheck, JobCheck
+from monitor.groups import Member, judged
+from monitor.model import Category, Event, Kind, Result, Severity, Status
+from monitor.state import CheckState, advance
 from tests.make import Life, at, http_check, result
 
 OK, WARN, FAIL, UNKNOWN = Status.OK, Status.WARN, Status.FAIL, Status.UNKNOWN
@@ -270,6 +271,37 @@ def test_the_alert_names_what_changed_since_the_last_good_verdict() -> None:
         life.take(on_verdict(life.check, life.state, None, life.channels, verdict.at))
 
     assert life.alert.message == ("status is 502; changed since last good: code 200 → 502, address 10.0.0.5 → 10.0.0.9")
+
+
+def test_an_alert_that_opens_later_compares_the_verdict_that_it_quotes() -> None:
+    life = Life()
+    life.hold = "parent db is down"
+    for verdict in (
+        result(OK, 0, code=200, observed={"address": "10.0.0.5"}),
+        result(FAIL, 1, code=403, observed={"address": "10.0.0.5"}, message="status is 403"),
+        result(FAIL, 2, Kind.CONTENT, code=200, observed={"address": "10.0.0.9"}, message="$.orders is missing"),
+    ):
+        life.state, _ = advance(life.state, verdict)
+        life.take(on_verdict(life.check, life.state, None, life.channels, verdict.at, life.hold))
+    restarted = CheckState.from_json(life.state.to_json())
+    life.take(on_verdict(life.check, restarted, None, life.channels, at(3)))
+
+    assert life.alert.message == "$.orders is missing; changed since last good: address 10.0.0.5 → 10.0.0.9"
+
+
+def test_a_group_says_how_many_of_its_members_are_down_and_repeats_nothing() -> None:
+    group = GroupCheck.model_validate({"name": "backend", "type": "group", "members_tag": "x"})
+    life = Life(group)
+    up, down = (OK, None), (FAIL, Kind.CONNECT)
+    for second, statuses in enumerate([(up, up, up, up, up), (up, down, up, down, up)]):
+        verdict = Result(
+            at(second), "backend", judged(group, [Member(f"m{n}", *how) for n, how in enumerate(statuses)])
+        )
+        life.state, _ = advance(life.state, verdict)
+        life.take(on_verdict(group, life.state, None, life.channels, verdict.at))
+
+    assert life.alert.title == "backend: 2 of 5 members are down"
+    assert life.alert.message == "3 of 5 members are up: m1 FAIL, m3 FAIL"
 
 
 def test_greenwall_that_cannot_see_is_one_alert_of_its_own() -> None:

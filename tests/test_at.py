@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from monitor.board import board, is_stale
 from monitor.checker.configuration import turns
 from monitor.checker.timetable import Timetable
-from monitor.checker.watch import entries
+from monitor.checker.watched import entries
 from monitor.config import Config, ConfigError
 from monitor.history.snapshot import CheckEntry
 from monitor.model import Flag, Status
@@ -347,7 +347,7 @@ def test_a_new_check_waits_for_its_time_and_one_that_never_had_it_does_not(days:
 
 def test_a_look_by_hand_does_not_shift_it(days: Days) -> None:
     days.live(berlin(24, "15:00"))
-    days.bench.watch.start("morning", by_hand=True)
+    days.bench.watch.look("morning", by_hand=True)
     days.live(berlin(24, "15:01"))
     assert days.entry.next_at == berlin(25, "07:30")
     days.live(berlin(25, "08:00"))

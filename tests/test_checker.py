@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +16,13 @@ import pytest
 from monitor import commands
 from monitor.alerts import AlertBook, AlertEvent, What
 from monitor.checker import Checker
-from monitor.config import ConfigError, Place
+from monitor.config import ConfigError, ConfigFile, Place
+from monitor.config import loading as loading_module
 from monitor.history.jsonl import read_lines
 from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.model import Flag, Kind, Severity, Status
-from tests.conftest import eventually
+from monitor.views import Views
+from tests.conftest import ROOT, environment, eventually
 
 
 class Target:
@@ -84,7 +88,7 @@ class House:
         self.place.config.write_text(text, "utf-8")
 
     def start(self, **more: Any) -> None:
-        self.checker = Checker(self.place.config, self.place.data, **more)
+        self.checker = Checker(ConfigFile(self.place.config), self.place.data, **more)
         self.checker.start()
         assert self.checker.ready.wait(10)
 
@@ -186,13 +190,11 @@ def test_a_remedy_rests_during_its_cool_down(house: House, target: Target) -> No
 """
     house.write(config(target.url, more=remedy))
     house.start()
-    for _ in range(2):
-        eventually(lambda: house.status() is Status.OK, what="well")
-        target.code = 500
-        eventually(lambda: house.status() is Status.FAIL or target.code == 200, what="failed or healed")
-        eventually(lambda: house.snapshot.alerts == () or target.code == 500, what="acted")
-        if len(target.posts) == 1 and target.code == 500:
-            break
+    eventually(lambda: house.status() is Status.OK, what="well")
+    target.code = 500
+    eventually(lambda: target.posts and target.code == 200, what="healed")
+    eventually(lambda: house.status() is Status.OK and not house.snapshot.alerts, what="well again")
+    target.code = 500
     eventually(lambda: any("cool-down" in e.note for e in house.events()), what="the cool-down is on the record")
     assert len(target.posts) == 1
 
@@ -318,7 +320,7 @@ def test_a_second_checker_follows_and_takes_over(house: House, target: Target, m
     monkeypatch.setattr("monitor.checker.engine.LOCK_RETRY_S", 0.1)
     house.write(config(target.url))
     house.start()
-    second = Checker(house.place.config, house.place.data)
+    second = Checker(ConfigFile(house.place.config), house.place.data)
     second.start()
     try:
         assert second.ready.wait(10)
@@ -451,6 +453,25 @@ def test_the_alert_and_the_first_bad_line_name_what_changed_also_after_a_restart
     assert [str(one) for one in house.snapshot.checks["web"].state.changes] == ["code 200 → 502"]
 
 
+def test_a_check_that_fails_right_after_a_kill_is_compared_with_what_was_good_before_it(
+    house: House, target: Target
+) -> None:
+    house.write(config(target.url, every="1h"))
+    command = [sys.executable, "-m", "monitor", "run"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment(house.place.config.parent)) as killed:
+        try:
+            eventually(lambda: house.place.state.exists() and house.status() is Status.OK, 40.0, "well")
+        finally:
+            killed.kill()
+    target.code = 502
+    house.start()
+    eventually(lambda: any(e.what is What.OPENED for e in house.events()), what="an alert")
+    opened = next(event for event in house.events() if event.what is What.OPENED)
+    assert "changed since last good: code 200 → 502" in str(opened.data["message"])
+    eventually(lambda: house.status() is Status.FAIL, what="it is published")
+    assert [str(one) for one in house.snapshot.checks["web"].state.changes] == ["code 200 → 502"]
+
+
 def test_a_group_and_a_child_fail_with_their_parent_and_only_the_parent_is_told(house: House, target: Target) -> None:
     more = f"""  - {{name: child, type: http, url: "{target.url}/child", depends_on: [web]}}
   - {{name: both, type: group, members: [web, child], depends_on: [web]}}
@@ -507,7 +528,27 @@ def test_a_checker_that_cannot_see_sends_one_message_and_says_so_on_the_wall(
 def test_a_configuration_that_is_invalid_from_the_start_is_refused(house: House) -> None:
     house.write("checks: [{name: a}]")
     with pytest.raises(ConfigError, match="missing key 'type'"):
-        Checker(house.place.config, house.place.data).start()
+        Checker(ConfigFile(house.place.config), house.place.data).start()
+
+
+def test_the_checker_and_the_views_of_one_process_read_the_file_once(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Any] = []
+    real = loading_module.read_yaml
+    monkeypatch.setattr(loading_module, "read_yaml", lambda *args: reads.append(args) or real(*args))
+    house.write(config(target.url))
+    views = Views(house.place)
+    house.checker = Checker(views.file, house.place.data)
+    house.checker.start()
+    assert house.checker.ready.wait(60)
+    assert views.check("web") is not None
+    assert len(reads) == 1
+
+    house.write(config(target.url) + "  - {name: more, type: tcp, host: 127.0.0.1, port: 1}\n")
+    eventually(lambda: views.check("more"), what="the views")
+    eventually(lambda: "more" in house.snapshot.checks, what="the checker")
+    assert len(reads) == 2
 
 
 def test_a_damaged_state_file_is_set_aside_and_rebuilt_from_results(house: House, target: Target) -> None:

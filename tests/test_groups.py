@@ -133,8 +133,8 @@ def test_members_are_named_or_picked_by_tag_or_by_their_group_of_cards() -> None
     assert members_of(own, [*every, own]) == ("a", "c")
 
 
-def test_a_group_may_be_a_member_and_may_match_no_check_yet() -> None:
-    loaded = load(FILE + "  - {name: g, type: group, members: [a, h]}\n  - {name: h, type: group, members_tag: none}\n")
+def test_a_group_may_be_a_member() -> None:
+    loaded = load(FILE + "  - {name: g, type: group, members: [a, h]}\n  - {name: h, type: group, members_tag: eu}\n")
 
     assert list(loaded.checks) == ["a", "b", "c", "g", "h"]
 
@@ -317,6 +317,67 @@ def test_a_blind_checker_makes_no_group_fail(bench: Bench) -> None:
 
     assert (bench.status("two"), bench.state("two").kind) == (UNKNOWN, Kind.VANTAGE)
     assert bench.alert("two") is None
+
+
+WARNS = TEXT.replace("at_least: 2,", "at_least: 1, warn_below: 3,")
+
+
+def test_a_group_is_not_judged_before_each_of_its_members_was_once(bench: Bench) -> None:
+    bench.configure(WARNS)
+    bench.takes_s["c"] = 5.0
+    bench.turn(seconds=4)
+    assert [bench.state(name).message for name in ("two", "top")] == ["not checked yet"] * 2
+
+    bench.loop.pass_s(4)
+
+    assert [line.status for line in bench.lines("two")] == [OK]
+    assert [line.status for line in bench.lines("top")] == [OK]
+
+
+def test_a_member_that_could_not_be_judged_is_not_waited_for(bench: Bench) -> None:
+    bench.sees["c"] = outcome(UNKNOWN, Kind.UNCONFIGURED)
+    bench.watch.flag("b", Flag.PAUSED, True)
+    bench.turn()
+
+    assert bench.state("two").message == "1 of 3 members are up, expected at least 2: b UNKNOWN, c UNKNOWN"
+
+
+def test_a_group_waits_for_one_interval_at_most(bench: Bench) -> None:
+    bench.takes_s["c"] = 1000.0
+    bench.turn(seconds=30)
+    assert not bench.lines("two")
+
+    bench.turn("two")
+
+    assert bench.lines("two")[-1].outcome.message == "2 of 3 members are up"
+    assert bench.lines("two")[-1].outcome.observed["members"] == {"a": "OK", "b": "OK", "c": "UNKNOWN"}
+
+
+def test_a_group_that_somebody_looks_at_waits_for_nobody(bench: Bench) -> None:
+    assert bench.watch.look("two", by_hand=True)
+    bench.loop.pass_s(1)
+
+    assert [line.status for line in bench.lines("two")] == [UNKNOWN]
+
+
+def test_after_a_reload_known_members_stay_known_and_new_ones_are_waited_for(bench: Bench) -> None:
+    bench.configure(WARNS)
+    bench.turn()
+    bench.loop.pass_s(29)
+    lines = len(bench.lines("two"))
+    bench.takes_s["d"] = 3.0
+    bench.configure(
+        WARNS.replace("checks:\n", f"checks:\n{checks('d')}")
+        .replace("[a, b, c]", "[a, b, c, d]")
+        .replace("warn_below: 3", "warn_below: 4")
+        # Their last verdicts are too old for this.
+        .replace("example'}", "example', every: 5s}")
+    )
+    bench.turn()
+    bench.loop.pass_s(5)
+
+    assert {line.status for line in bench.lines("two")[lines:]} == {OK}
+    assert bench.state("two").message == "4 of 4 members are up"
 
 
 def test_a_group_uses_no_retries_its_members_have_had_theirs(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.history.compaction import compact
-from monitor.history.query import changes_frame, connect, files_between, results_frame, seconds_frame
+from monitor.history.query import changes_frame, connect, files_between, results_frame, seconds_frame, totals
 from monitor.history.results import ResultLog, hour_file
+from monitor.ledger import Tally
 from monitor.model import Flag, Kind, Result, Status
-from monitor.views import to_results
+from monitor.units import after
+from monitor.views import tallies, to_results
 from tests.make import at, quick, result
 
 HOUR, DAY = 3600.0, 86400.0
@@ -96,15 +99,129 @@ def test_seconds_are_summed_by_check_bucket_and_status(tmp_path: Path) -> None:
     frame = seconds_frame(tmp_path, at(0), at(120), bucket_s=60)
 
     assert list(frame.columns) == ["name", "bucket", "status", "seconds", "verdicts", "p50_ms", "p95_ms"]
-    got = [(r.name, r.bucket.to_pydatetime(), r.status, r.seconds, r.verdicts) for r in frame.itertuples(index=False)]
-    assert got == [
+    assert parts(frame) == [
         ("db", at(0), "OK", 5.0, 1),
+        # The verdict of the last moment stands for the 40 s before it.
+        ("shop", at(0), "FAIL", 40.0, 1),
         ("shop", at(0), "OK", 20.0, 2),
-        ("shop", at(60), "FAIL", 40.0, 1),
         ("shop", at(60), "OK", 10.0, 1),
     ]
-    assert frame["p50_ms"][1] == pytest.approx(20.0)
-    assert frame["p95_ms"][1] == pytest.approx(29.0)
+    assert frame["p50_ms"][2] == pytest.approx(20.0)
+    assert frame["p95_ms"][2] == pytest.approx(29.0)
+    assert sorted(totals(tmp_path, at(0), at(120))) == [("db", "OK", 5.0), ("shop", "FAIL", 40.0), ("shop", "OK", 30.0)]
+
+
+def parts(frame: pd.DataFrame) -> list[tuple[str, datetime, str, float, int]]:
+    rows = frame.itertuples(index=False)
+    return [(r.name, r.bucket.to_pydatetime(), r.status, r.seconds, r.verdicts) for r in rows]
+
+
+def test_a_verdict_over_a_weekend_is_split_over_its_days(tmp_path: Path) -> None:
+    # T0 is a Friday, 14:00; 07:30 is 17.5 hours later, and Monday's is two days on.
+    friday, monday = at(-6.5 * HOUR), at(-6.5 * HOUR + 3 * DAY)
+    midnight = at(10 * HOUR)
+    write(tmp_path, replace(result(covers_s=DAY), at=friday), replace(result(Status.FAIL, covers_s=3 * DAY), at=monday))
+
+    by_day = parts(seconds_frame(tmp_path, after(midnight, -2 * DAY), after(midnight, 4 * DAY), DAY))
+
+    days = [after(midnight, n * DAY) for n in range(-2, 3)]
+    assert by_day == [
+        ("shop", days[0], "OK", 16.5 * HOUR, 0),
+        ("shop", days[1], "FAIL", 16.5 * HOUR, 0),
+        ("shop", days[1], "OK", 7.5 * HOUR, 1),
+        ("shop", days[2], "FAIL", DAY, 0),
+        ("shop", days[3], "FAIL", DAY, 0),
+        ("shop", days[4], "FAIL", 7.5 * HOUR, 1),
+    ]
+    for compacted in (False, True):
+        if compacted:
+            compact(tmp_path, at(9 * DAY), 90)
+        saturday = seconds_frame(tmp_path, days[2], days[3], DAY)
+        assert parts(saturday) == [("shop", days[2], "FAIL", DAY, 0)]
+        assert saturday["p50_ms"].isna().all()
+        assert tallies(totals(tmp_path, days[2], days[3]), DAY)["shop"] == Tally(down_s=DAY)
+    assert parts(seconds_frame(tmp_path, monday, after(monday, DAY), DAY)) == []
+
+
+def test_a_latency_counts_where_its_verdict_was_reached(tmp_path: Path) -> None:
+    write(tmp_path, result(seconds=150, covers_s=150, latency_ms=7.0))
+
+    frame = seconds_frame(tmp_path, at(0), at(180), bucket_s=60)
+
+    assert list(frame["seconds"]) == [60, 60, 30]
+    assert list(frame["verdicts"]) == [0, 0, 1]
+    assert list(frame["p50_ms"].fillna(0)) == [0, 0, 7.0]
+
+
+def test_parts_of_verdicts_are_found_from_files_that_begin_after_the_time_asked_for(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        result(seconds=9 * HOUR, covers_s=30),
+        result(seconds=40 * HOUR, name="db", covers_s=38 * HOUR),
+        result(seconds=70 * HOUR, name="web", covers_s=1 * HOUR),
+    )
+
+    for hour in (10, 45, 400):
+        frame = seconds_frame(tmp_path, at(), at(5 * HOUR), 5 * HOUR)
+        assert parts(frame) == [("db", at(), "OK", 3 * HOUR, 0)]
+        compact(tmp_path, at(hour * HOUR), 90)
+
+
+MS = st.integers(0, 30_000).map(lambda ms: ms / 1000)
+
+
+@settings(quick, max_examples=30)
+@given(
+    verdicts=st.lists(st.tuples(MS, MS | st.just(1e12) | st.just(-1.0), st.sampled_from(Status)), max_size=8),
+    low=MS,
+    length=MS.filter(bool),
+    bucket=st.integers(1, 4000).map(lambda n: n / 200),
+)
+def test_the_parts_of_any_verdict_add_up_to_what_it_covers_of_the_time_asked_for(
+    verdicts: list[tuple[float, float, Status]], low: float, length: float, bucket: float
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        lines = [result(s, when, f"c{n}", covers_s=covers) for n, (when, covers, s) in enumerate(verdicts)]
+        write(Path(name), *lines)
+        frame = seconds_frame(Path(name), at(low), at(low + length), bucket)
+
+    wanted = {}
+    for line, (when, covers, _) in zip(lines, verdicts, strict=True):
+        inside = min(when, low + length) - max(when - max(covers, 0.0), low)
+        if low < when <= low + length or (when > low and inside > 0):
+            wanted[line.name] = pytest.approx(max(inside, 0.0), abs=1e-5)
+    assert frame.groupby("name")["seconds"].sum().to_dict() == wanted
+    assert (frame["seconds"] >= 0).all()
+    assert (frame["seconds"] <= bucket + 1e-6).all()
+    assert frame["bucket"].between(at(low), at(low + length), inclusive="left").all()
+    assert frame["verdicts"].sum() == sum(low < when <= low + length for when, _, _ in verdicts)
+
+
+@settings(quick, max_examples=30)
+@given(
+    gaps=st.lists(st.tuples(MS.filter(bool), st.booleans(), st.sampled_from(Status)), min_size=1, max_size=12),
+    low=MS,
+    length=MS.filter(bool),
+    bucket=st.integers(1, 4000).map(lambda n: n / 200),
+)
+def test_a_life_of_verdicts_fills_no_bucket_beyond_its_length_and_the_tally_is_the_period(
+    gaps: list[tuple[float, bool, Status]], low: float, length: float, bucket: float
+) -> None:
+    when, lines = 0.0, []
+    for gap, was_watched, status in gaps:
+        when = round(when + gap, 3)
+        lines.append(result(status, when, covers_s=gap if was_watched else 0.0))
+    with tempfile.TemporaryDirectory() as name:
+        write(Path(name), *lines)
+        frame = seconds_frame(Path(name), at(low), at(low + length), bucket)
+        whole = totals(Path(name), at(low), at(low + length))
+
+    assert (frame.groupby("bucket")["seconds"].sum() <= bucket + 1e-5).all()
+    sums = {status: seconds for _, status, seconds in whole}
+    assert frame.groupby("status")["seconds"].sum().to_dict() == pytest.approx(sums, abs=1e-5)
+    for tally in tallies(whole, length).values():
+        assert tally.period_s == pytest.approx(length, abs=1e-6)
+        assert tally.down_s == pytest.approx(sums.get("FAIL", 0.0), abs=1e-5)
 
 
 def test_changes_are_the_first_verdict_and_every_other_status_after_it(tmp_path: Path) -> None:

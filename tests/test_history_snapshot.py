@@ -31,7 +31,9 @@ def everything() -> Snapshot:
     return snapshot(
         entry("shop", Status.FAIL, state=state, tags=("eu",), next_at=at(30), runbook="http://wiki"),
         entry('odd "name" ü', Status.OK),
-        checker=CheckerInfo(7, at(-60), at(), "abc", "Asia/Kolkata", in_flight=3, results=99, demo_url="http://d"),
+        checker=CheckerInfo(
+            7, at(-60), at(), "abc", "Asia/Kolkata", in_flight=3, queued=2, results=99, overruns=2, demo_url="http://d"
+        ),
         alerts=(alert,),
         notices=(Notice("error", "checks.yaml is invalid", ("line 1", "line 2")),),
         applied=(Applied("c-1", True, "done", "a-1"), Applied("c-2", False, "no")),

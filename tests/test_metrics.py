@@ -20,7 +20,9 @@ NAMES = {
     "greenwall_checker_start_timestamp_seconds",
     "greenwall_checker_lateness_seconds",
     "greenwall_checker_probes_in_flight",
+    "greenwall_checker_probes_queued",
     "greenwall_checker_verdicts_total",
+    "greenwall_checker_overruns_total",
     "greenwall_config_valid",
     "greenwall_notices",
     "greenwall_alerts_open",
@@ -80,13 +82,17 @@ def test_seconds_are_seconds_and_what_is_not_known_is_absent() -> None:
 
 
 def test_the_checker_tells_of_itself() -> None:
-    checker = CheckerInfo(7, at(-60), at(), lateness_s=(0.001, 0.02, 0.3), in_flight=4, results=1234)
+    checker = CheckerInfo(
+        7, at(-60), at(), lateness_s=(0.001, 0.02, 0.3), in_flight=4, queued=3, results=1234, overruns=5
+    )
     got = samples(snapshot(checker=checker))
 
     assert got["greenwall_checker_heartbeat_timestamp_seconds",] == at().timestamp()
     assert got["greenwall_checker_start_timestamp_seconds",] == at(-60).timestamp()
     assert got["greenwall_checker_probes_in_flight",] == 4
+    assert got["greenwall_checker_probes_queued",] == 3
     assert got["greenwall_checker_verdicts_total",] == 1234
+    assert got["greenwall_checker_overruns_total",] == 5
     late = of(snapshot(checker=checker), "greenwall_checker_lateness_seconds")
     assert list(late.values()) == [0.001, 0.02, 0.3]
 

@@ -78,6 +78,27 @@ def test_together_means_all_seconds_of_the_named_services() -> None:
     assert report().uptime_ratio is None
 
 
+def test_an_outage_of_a_member_counts_once_however_many_groups_it_is_in() -> None:
+    tallies = {"shop": Tally(up_s=300), "db": Tally(down_s=100), "both": Tally(down_s=100), "all": Tally(down_s=100)}
+    names, groups = ("all", "both", "db", "shop"), ("both", "all")
+    made = build_report(tallies, [], at(), at(400), names, groups)
+
+    assert made.uptime_ratio == 0.75
+    assert {one.service: one.is_group for one in made.services} == dict.fromkeys(groups, True) | dict.fromkeys(
+        ("db", "shop"), False
+    )
+    assert [line for line in made.insights if " was down " in line] == ["db was down for 1 m 40 s in 0 incidents."]
+    assert "\nboth (group)" in made.to_text()
+
+
+def test_a_report_on_groups_alone_is_about_them() -> None:
+    tallies = {"both": Tally(up_s=300, down_s=100)}
+    made = build_report(tallies, [], at(), at(400), ("both",), ("both",))
+
+    assert made.uptime_ratio == 0.75
+    assert made.insights[0].startswith("both was down for")
+
+
 def test_the_accounting_is_named_in_every_form() -> None:
     made = report({"shop": Tally(up_s=DAY)})
 
@@ -101,6 +122,7 @@ def test_the_json_is_plain_and_complete() -> None:
             "unknown_s": 0.0,
             "incidents": 0,
             "mean_time_to_recover_s": None,
+            "is_group": False,
         }
     ]
     assert made["insights"] == ["No service was down while it was watched."]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.contrast import Sighting
@@ -262,6 +262,35 @@ def test_any_story_has_the_status_that_its_rounds_give_it(rules: Rules, statuses
 
 @quick
 @given(RULES, STORIES)
+@example(Rules(recover_after=2), [FAIL, OK, WARN, FAIL])
+def test_a_restart_at_any_time_forgets_no_last_good_verdict(rules: Rules, statuses: list[Status]) -> None:
+    straight, restarted, lines = unchecked(at(-1)), unchecked(at(-1)), {}
+    for second, status in enumerate(statuses):
+        verdict = result(status, second, observed={"address": f"10.0.0.{second % 3}"})
+        lines[verdict.at.isoformat(timespec="milliseconds")] = verdict
+        straight, _ = advance(straight, verdict, rules)
+        restarted = CheckState.from_json(orjson.loads(orjson.dumps(restarted.to_json())))
+        if restarted.good_at:
+            restarted = replace(restarted, good=lines[restarted.good_at.isoformat(timespec="milliseconds")])
+        restarted, _ = advance(restarted, verdict, rules)
+        assert restarted == straight
+        assert restarted.changes == straight.changes
+
+
+def test_what_was_good_is_known_after_a_restart_on_the_way_to_the_failure() -> None:
+    state = unchecked(at(-1))
+    for second, status in enumerate((OK, WARN, UNKNOWN)):
+        state, _ = advance(state, result(status, second, code=200, observed={"address": "10.0.0.5"}))
+        assert ("last_good" in state.to_json()) is (status is not OK)
+        if status is not OK:
+            state = CheckState.from_json(orjson.loads(orjson.dumps(state.to_json())))
+    state, _ = advance(state, result(FAIL, 3, code=502, observed={"address": "10.0.0.5"}))
+
+    assert [str(one) for one in state.changes] == ["code 200 → 502"]
+
+
+@quick
+@given(RULES, STORIES)
 def test_a_restart_at_any_time_changes_nothing(rules: Rules, statuses: list[Status]) -> None:
     straight, restarted = unchecked(at(-1)), unchecked(at(-1))
     for second, status in enumerate(statuses):
@@ -271,7 +300,7 @@ def test_a_restart_at_any_time_changes_nothing(rules: Rules, statuses: list[Stat
         assert replace(restarted, trouble=NO_TROUBLE) == replace(straight, trouble=NO_TROUBLE)
         assert restarted.trouble.turn == straight.trouble.turn
         assert restarted.trouble.settled == straight.trouble.settled
-        # The last good verdict itself is kept in memory only.
+        # The last good verdict itself is kept in memory only, or read from its line while it is the last of all.
         assert restarted.trouble.first_bad == straight.trouble.first_bad
 
 

@@ -22,7 +22,7 @@ TEXT = f"""
 global: {{retries: 0, every: 30s, timeout: 5s, flap_detection: false}}
 vantage: {{sentinels: [gateway, resolver], share: 0.5, within: 60s}}
 checks:
-{checks(*SENTINELS, *SHOPS)}  - {{name: cpu, type: host, metric: cpu}}
+{checks(*SENTINELS, *SHOPS)}  - {{name: cpu, type: host, metric: cpu, warn_percent: 90}}
   - {{name: shops, type: group, members: [{", ".join(SHOPS)}], at_least: 3}}
 """
 

@@ -11,6 +11,7 @@ import yaml
 from monitor.config import Config, ConfigError
 from monitor.model import Flag, Kind, Outcome, Status
 from monitor.probes import Setting
+from monitor.units import after, utc_now
 from tests.bench import Bench, checks, on_the_bench
 from tests.make import load, outcome
 
@@ -100,6 +101,39 @@ def test_only_the_first_bad_line_names_what_changed(bench: Bench) -> None:
     alert = bench.alert("web")
     assert alert is not None
     assert alert.message == "refused; changed since last good: address a → b"
+
+
+def test_a_look_by_hand_does_not_shift_the_next_turn(bench: Bench) -> None:
+    planned = bench.watch.watched["web"].next_at
+    bench.loop.pass_s(20)
+    assert bench.watch.look("web", by_hand=True)
+    bench.loop.pass_s(1)
+
+    assert len(bench.lines("web")) == 2
+    assert bench.watch.watched["web"].next_at == planned
+
+
+def test_a_check_that_rests_is_looked_at_by_hand_and_has_its_turns_when_it_goes_on(bench: Bench) -> None:
+    bench.watch.flag("web", Flag.PAUSED, True)
+    bench.loop.pass_s(59)
+    bench.turn()
+    assert bench.watch.watched["web"].next_at == after(utc_now(), 59)
+    assert len(bench.lines("web")) == 1
+    assert bench.watch.look("web", by_hand=True)
+    bench.loop.pass_s(1)
+    assert len(bench.lines("web")) == 2
+
+
+def test_a_turn_whose_probe_is_still_on_its_way_is_counted_and_left_out(bench: Bench) -> None:
+    bench.takes_s["web"] = 70
+    bench.turn()
+    assert not bench.watch.look("web", by_hand=True)
+    assert bench.watch.overruns == 0
+    bench.turn("web")
+    bench.loop.pass_s(70)
+
+    assert bench.watch.overruns == 1
+    assert len(bench.lines("web")) == 2
 
 
 def test_a_look_out_of_turn_leaves_a_check_that_rests_alone(bench: Bench) -> None:

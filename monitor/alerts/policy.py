@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.alerts.record import CHECKER, CONFIGURATION, GREENWALL, Alert, AlertEvent, What, alert_id
-from monitor.config import CheckBase
-from monitor.contrast import sentence
+from monitor.config import CheckBase, GroupCheck
+from monitor.contrast import changes, sentence
 from monitor.model import Category, Event, Flag, Json, Kind, Severity, Status
 from monitor.state import CheckState
 
@@ -92,8 +92,8 @@ def _open(check: CheckBase, state: CheckState, channels: tuple[str, ...], now: d
     data: dict[str, Json] = {
         "resource": check.name,
         "source": "check",
-        "title": _title(check.name, state.kind),
-        "message": "; ".join(filter(None, (state.message, sentence(state.changes)))),
+        "title": _title(check, state),
+        "message": _message(check, state),
         "severity": check.severity.value,
         "category": category_of(check, state.kind).value,
         "kind": state.kind.value if state.kind else None,
@@ -211,5 +211,17 @@ _TITLES = {
 }
 
 
-def _title(name: str, kind: Kind | None) -> str:
-    return f"{name} {_TITLES.get(kind, 'fails') if kind else 'fails'}"
+def _title(check: CheckBase, state: CheckState) -> str:
+    facts = state.bad.facts if state.bad else {}
+    # The kind of a group is that of a member, and so would be its verb.
+    if isinstance(check, GroupCheck) and (down := facts.get("members_down")):
+        return f"{check.name}: {down} of {facts.get('members_in_all')} members are down"
+    return f"{check.name} {_TITLES.get(state.kind, 'fails') if state.kind else 'fails'}"
+
+
+def _message(check: CheckBase, state: CheckState) -> str:
+    found = changes(state.trouble.last_good, state.bad)
+    if isinstance(check, GroupCheck):
+        # Which members they are is said already.
+        found = tuple(one for one in found if not one.what.startswith("members"))
+    return "; ".join(filter(None, (state.message, sentence(found))))

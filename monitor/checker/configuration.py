@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.checker.timetable import AT_ROUND_S, Entry, spread
-from monitor.checker.watch import Watched
-from monitor.config import ConfigError, LoadedConfig, load_config
+from monitor.checker.watched import Watched
+from monitor.config import ConfigError, ConfigFile, LoadedConfig, load_config
 
 if TYPE_CHECKING:
     from monitor.demo import DemoServer
 
 
 class Configuration:
-    """`loaded` is the last good configuration; the owner replaces it by `use` once it has taken the new one over."""
+    """`loaded` is the last good configuration, which goes on while the file is invalid."""
 
-    def __init__(self, path: Path, start_demo: bool, loaded: LoadedConfig | None = None) -> None:
-        """Take over `loaded` unless its files have changed since; ConfigError when there is none to begin with."""
-        self.path = path
+    def __init__(self, file: ConfigFile, start_demo: bool) -> None:
+        """Read the file; ConfigError when there is none to begin with."""
+        self.path = file.path
+        self._file = file
         self._start_demo = start_demo
         self._demo: DemoServer | None = None
         self._reading = False
-        self.loaded = self._load(loaded)
+        self.loaded = self._load()
         # What was read last, be it good or not: a change in it is a reason to read again.
         self._seen = self.loaded.sources
 
@@ -61,9 +61,8 @@ class Configuration:
         if demo:
             demo.stop()
 
-    def _load(self, loaded: LoadedConfig | None = None) -> LoadedConfig:
-        if loaded is None or loaded.sources.have_changed():
-            loaded = load_config(self.path)
+    def _load(self) -> LoadedConfig:
+        loaded = self._file.read()
         if not (loaded.config.demo and self._start_demo):
             self.stop_demo()
             return loaded

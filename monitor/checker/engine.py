@@ -7,7 +7,6 @@ Writes state.json at least each second, which is its heartbeat: whoever reads an
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import threading
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from monitor import pings
+from monitor import garbage, pings
 from monitor.channels import build_channels
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.configuration import Configuration, turns
@@ -32,7 +31,7 @@ from monitor.checker.publish import Publisher
 from monitor.checker.restore import restored_states
 from monitor.checker.timetable import Timetable
 from monitor.checker.watch import Watch
-from monitor.config import CheckBase, ConfigError, LoadedConfig, load_config
+from monitor.config import CheckBase, ConfigError, ConfigFile, LoadedConfig
 from monitor.history.inbox import Command, waiting
 from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.history.results import ResultLog
@@ -68,13 +67,12 @@ class Checker:
     """The one checker of a data folder. `start` and `stop` are for the owner; all else is its own thread's."""
 
     def __init__(
-        self, config_path: Path, data: Path | None = None, start_demo: bool = True, deliver_only: bool = False
+        self, file: ConfigFile, data: Path | None = None, start_demo: bool = True, deliver_only: bool = False
     ) -> None:
         """`deliver_only`: carry out commands and deliver messages, but start no check by its schedule."""
-        self.config_path = config_path.resolve()
-        self.data = (data or self.config_path.parent / "data").resolve()
+        self.file = file
+        self.data = (data or file.path.parent / "data").resolve()
         self._start_demo = start_demo
-        self._loaded: LoadedConfig | None = None
         self._deliver_only = deliver_only
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -84,7 +82,7 @@ class Checker:
     def start(self) -> None:
         """Start the thread; ConfigError when there is no configuration to begin with."""
         self.data.mkdir(parents=True, exist_ok=True)
-        self._loaded = load_config(self.config_path)
+        self.file.read()
         self._thread = threading.Thread(target=self._live, name="checker", daemon=True)
         self._thread.start()
 
@@ -113,8 +111,7 @@ class Checker:
                 continue
             try:
                 self.role = "leader"
-                loaded, self._loaded = self._loaded, None
-                leader = Leader(self.config_path, self.data, self._start_demo, self._deliver_only, loaded)
+                leader = Leader(self.file, self.data, self._start_demo, self._deliver_only)
                 leader.run(self._stopping, self.ready.set)
             except Exception:  # the edge of the thread: say so, let go of the lock, try again
                 log.exception("the checker broke and starts again")
@@ -126,19 +123,11 @@ class Checker:
 class Leader:
     """The checker that holds the lock."""
 
-    def __init__(
-        self,
-        config_path: Path,
-        data: Path,
-        start_demo: bool,
-        deliver_only: bool,
-        loaded: LoadedConfig | None = None,
-    ) -> None:
-        """`loaded` is the configuration as it was read already; one whose files have changed is read anew."""
+    def __init__(self, file: ConfigFile, data: Path, start_demo: bool, deliver_only: bool) -> None:
         self._data = data
         self._deliver_only = deliver_only
         self._started_at = utc_now()
-        self._configuration = Configuration(config_path, start_demo, loaded)
+        self._configuration = Configuration(file, start_demo)
         self._loop = Loop()
         general = self._configuration.loaded.config.general
         self._probes = ProbePool(general.workers, general.connections)
@@ -201,7 +190,8 @@ class Leader:
         self._timetable.plan([] if self._deliver_only else turns(self._watch.watched.values(), utc_now()))
         self._notices.pop("config", None)
         self._urgent = True
-        _settle_memory()
+        # Thousands of checks, which stay.
+        garbage.settle()
 
     def _look_at_config(self) -> None:
         self._configuration.look(self._chores, lambda read: self._loop.post(partial(self._reloaded, read)))
@@ -258,7 +248,7 @@ class Leader:
         self._urgent = True
 
     def _rerun(self, name: str) -> None:
-        self._watch.start(name)
+        self._watch.look(name)
 
     def _take_commands(self) -> None:
         self._next_inbox = time.monotonic() + TICK_S
@@ -363,7 +353,9 @@ class Leader:
             timezone=self._configuration.loaded.config.general.timezone,
             lateness_s=self._watch.lateness(),
             in_flight=self._watch.in_flight,
+            queued=self._probes.queued,
             results=self._watch.results,
+            overruns=self._watch.overruns,
             demo_url=self._configuration.demo_url,
         )
 
@@ -394,7 +386,7 @@ class Leader:
         self._desk.close()
         self._audit.close()
         self._configuration.stop_demo()
-        gc.unfreeze()
+        garbage.release()
 
 
 def _compact(results: Path, now: datetime, retention_days: int) -> None:
@@ -402,10 +394,3 @@ def _compact(results: Path, now: datetime, retention_days: int) -> None:
     from monitor.history.compaction import compact
 
     compact(results, now, retention_days)
-
-
-def _settle_memory() -> None:
-    """Keep thousands of checks, which stay, out of the garbage collector's rounds."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()

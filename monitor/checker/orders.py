@@ -60,7 +60,7 @@ class Orders:
 
     def _run(self, command: Command) -> tuple[str, None]:
         name = self._known(command.target)
-        started = self._watch.start(name, by_hand=True)
+        started = self._watch.look(name, by_hand=True)
         return f"{name} is being checked now" if started else f"{name} is being checked already", None
 
     def _pause(self, command: Command) -> tuple[str, None]:
@@ -69,7 +69,7 @@ class Orders:
 
     def _resume(self, command: Command) -> tuple[str, None]:
         self._watch.flag(self._known(command.target), Flag.PAUSED, False)
-        self._watch.start(command.target)
+        self._watch.look(command.target)
         return f"{command.target} is checked again", None
 
     def _acknowledge(self, command: Command) -> tuple[str, Alert | None]:

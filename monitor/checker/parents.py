@@ -83,7 +83,7 @@ class Parents:
         since, watched = self._well_since.get(name), self._watch.watched
         if since is None:
             return ()
-        failing = [m for m in self._watch.members.get(name, ()) if m in watched and watched[m].state.is_down]
+        failing = [m for m in self._watch.members(name) if m in watched and watched[m].state.is_down]
         return tuple(
             member
             for member in failing

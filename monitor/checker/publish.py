@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from monitor.checker.watch import Watched, entries
+from monitor.checker.watched import Watched, entries
 from monitor.history.snapshot import Snapshot, entry_json, replace_file, snapshot_json
 
 

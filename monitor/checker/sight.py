@@ -25,7 +25,8 @@ from monitor.units import seconds_between, utc_now
 from monitor.vantage import Eyesight, Others, View, answered, got_no_answer, unseen, view_of
 
 if TYPE_CHECKING:
-    from monitor.checker.watch import Watch, Watched
+    from monitor.checker.watch import Watch
+    from monitor.checker.watched import Watched
 
 # A sentinel is asked again this long after it answered, or did not.
 ASK_AGAIN_S = 0.25
@@ -247,7 +248,10 @@ class Sight:
 
     def _look_at(self, names: Iterable[str]) -> None:
         for index, name in enumerate(names):
-            self._loop.after(index * SPREAD_S, partial(self._watch.look, name))
+            self._loop.after(index * SPREAD_S, partial(self._look, name))
+
+    def _look(self, name: str) -> None:
+        self._watch.look(name)
 
     def _let_go(self, chosen: Iterable[_Held]) -> None:
         """Make verdicts of failures that are believed."""

@@ -23,7 +23,7 @@ SLOT_S = 0.25
 # Starts are this far apart when there is room: a handful of checks begins at once, a thousand over their interval.
 SPREAD_S = 0.05
 # The first round is over before the first interval is: the rest of it is for loading and for being late.
-FIRST_ROUND = 0.8
+FIRST_ROUND = 0.7
 # Checks of the same time of day have all begun by then.
 AT_ROUND_S = 20.0
 _STEP_S = 0.5

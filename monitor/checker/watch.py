@@ -1,4 +1,4 @@
-"""What is being watched: every check with its state, and the probe of it that is on its way.
+"""All that is watched: starts probes and makes verdicts of what they saw.
 
 start ──▶ probe in the pool ──▶ no worse than the last verdict, or UNKNOWN ──▶ verdict
                 ▲                    │ worse: FAIL or WARN
@@ -12,80 +12,27 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 
+from monitor.checker.grouping import Grouping
 from monitor.checker.loop import Loop
 from monitor.checker.sight import Sight
-from monitor.config import CheckBase, GroupCheck, VantageBlock, members_of
+from monitor.checker.watched import Watched
+from monitor.config import CheckBase, VantageBlock
 from monitor.groups import Member
-from monitor.history.snapshot import CheckEntry
 from monitor.model import Flag, Json, Outcome, Result, Status
-from monitor.occurrence import DayTimes
 from monitor.probes import Setting, timed_probe
-from monitor.state import CheckState, Rules, Transition, advance, covered_s, unchecked
-from monitor.units import after, seconds_between, utc_now
+from monitor.state import CheckState, Transition, advance, covered_s, unchecked
+from monitor.units import seconds_between, utc_now
 from monitor.vantage import View
 
 _LATENESS_KEPT = 5_000
-# A check at a time of day has begun by then, even one of thousands.
-_BEGUN_S = 60.0
-# Members often change together: their group is looked at once for all of them.
-_GATHER_S = 0.05
 # A group whose members change all the time gets its verdict all the same.
 _LOOKS_AT_MEMBERS = 3
 OnVerdict = Callable[[CheckBase, CheckState, Result, Transition | None], None]
-
-
-@dataclass(eq=False)
-class Watched:
-    """One check and what is known of it. `probes` counts those of the verdict on its way; 0 when none is.
-
-    `again`: once that verdict is there, it is looked at once more. `times`: when it runs, None for every so often.
-    """
-
-    check: CheckBase
-    state: CheckState
-    probes: int = 0
-    by_hand: bool = False
-    again: bool = False
-    next_at: datetime | None = None
-    times: DayTimes | None = None
-    rules: Rules = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.rules = Rules.of(self.check)
-
-    @property
-    def is_looked_at(self) -> bool:
-        return self.check.enabled and Flag.PAUSED not in self.state.flags
-
-    @property
-    def longest_gap_s(self) -> float:
-        """The longest time from its last verdict to the next one while it is being watched."""
-        check = self.check
-        confirm_s = check.retries * (check.retry_interval + check.timeout)
-        if self.times is None:
-            return 2 * check.every + check.timeout + confirm_s
-        return seconds_between(self.seen_at, self.times.next(self.seen_at)) + _BEGUN_S + check.timeout + confirm_s
-
-    @property
-    def seen_at(self) -> datetime:
-        """When there was the last verdict, or since when there is none."""
-        return self.state.checked_at or self.state.since
-
-    def has_missed(self, now: datetime) -> bool:
-        """Return whether its last time of day passed without a verdict, and none is on its way."""
-        return self.times is not None and not self.probes and self.times.previous(now) > self.seen_at
-
-    def plan(self, times: DayTimes | None, now: datetime) -> None:
-        """Have it run at these times of day; None: every so often."""
-        if times and (times != self.times or self.next_at is None):
-            self.next_at = times.next(now)
-        self.times = times
 
 
 class Watch:
@@ -106,9 +53,8 @@ class Watch:
         self._redact = redact or (lambda outcome: outcome)
         self._setting: Setting | None = None
         self.sight = Sight(loop, self, on_view or (lambda view: None))
-        self.members: dict[str, tuple[str, ...]] = {}
-        self._groups: dict[str, list[str]] = {}
-        self._stirred: set[str] = set()
+        self._configured_at = utc_now()
+        self._grouping = Grouping(loop, partial(self.look, again=True))
         self.watched: dict[str, Watched] = {}
         self.dirty: set[str] = set()
         self.in_flight = 0
@@ -134,7 +80,7 @@ class Watch:
         `blind`: Greenwall could not see when the last checker ended.
         """
         now, before = utc_now(), self.watched
-        self._setting, self._redact = setting, redact
+        self._setting, self._redact, self._configured_at = setting, redact, now
         self.watched = {}
         for name, check in checks.items():
             known = before.get(name)
@@ -146,11 +92,7 @@ class Watch:
             known.plan(check.times(setting.timezone), now)
             self.watched[name] = known
         self.dirty.update(self.watched)
-        self.members = {n: members_of(c, checks.values()) for n, c in checks.items() if isinstance(c, GroupCheck)}
-        self._groups = {}
-        for group, members in self.members.items():
-            for member in members:
-                self._groups.setdefault(member, []).append(group)
+        self._grouping.configure(checks)
         self.sight.configure(vantage, blind)
         return [gone for name, gone in before.items() if name not in checks]
 
@@ -160,38 +102,48 @@ class Watch:
             if name in self.watched:
                 self.watched[name].state = state.unhurried()
 
-    def start(self, name: str, late_s: float = 0.0, by_hand: bool = False) -> bool:
-        """Probe now unless a probe is on its way or the check rests; return whether one was started."""
+    def start(self, name: str, late_s: float = 0.0) -> None:
+        """Probe a check whose turn it is, unless it rests or its probe of the turn before is still on its way."""
         watched = self.watched.get(name)
-        if watched is None or not (watched.is_looked_at or by_hand):
-            return False
-        now = utc_now()
-        watched.next_at = watched.times.next(now) if watched.times else after(now, watched.check.every - late_s)
+        if watched is None:
+            return
+        watched.turn(utc_now(), late_s)
+        if not watched.is_looked_at:
+            return
         self.dirty.add(name)
         if watched.probes:
             self.overruns += 1
-            return False
-        watched.by_hand = by_hand
-        self._probe(watched, time.monotonic() - late_s)
-        return True
+        elif not self._must_wait(watched):
+            self._probe(watched, time.monotonic() - late_s)
 
-    def look(self, name: str, again: bool = False) -> None:
-        """Probe now, out of turn, unless the check rests; `again`: once more if a probe is on its way."""
+    def look(self, name: str, again: bool = False, by_hand: bool = False) -> bool:
+        """Probe now, out of turn; return whether a probe was started.
+
+        A check that rests is looked at only by hand. `again`: once more if a probe is on its way.
+        """
         watched = self.watched.get(name)
-        if watched is None or not watched.is_looked_at:
-            return
+        if watched is None or not (watched.is_looked_at or by_hand):
+            return False
         if watched.probes:
             watched.again = watched.again or again
-        else:
-            self.dirty.add(name)
-            self._probe(watched, time.monotonic())
+            return False
+        if not by_hand and self._must_wait(watched):
+            return False
+        watched.by_hand = by_hand
+        self.dirty.add(name)
+        self._probe(watched, time.monotonic())
+        return True
+
+    def members(self, group: str) -> tuple[str, ...]:
+        """Return the names of the checks that a group is made of; nothing for any other check."""
+        return self._grouping.members.get(group, ())
 
     def flag(self, name: str, flag: Flag, on: bool) -> None:
         watched = self.watched[name]
         watched.state = watched.state.flagged(flag, on)
         self.dirty.add(name)
         if flag is Flag.PAUSED:
-            self._stir_groups(name)
+            self._grouping.changed(name)
 
     def note(self, name: str, note: str) -> None:
         """Say beside its status why the opening of its alert is held back; an empty note says nothing."""
@@ -274,8 +226,8 @@ class Watch:
             covers_s=covered_s(before, now, watched.longest_gap_s + held_s),
         )
         again, watched.probes, watched.by_hand, watched.again = watched.again, 0, False, False
-        if outcome.status is Status.FAIL and before.good and not before.trouble.first_bad:
-            # What was good is compared with what is bad now, and shown.
+        if outcome.status is not Status.OK and before.good and not before.trouble.first_bad:
+            # What was good is kept from now on, and shown beside what is bad.
             before = replace(before, good=replace(before.good, outcome=self._redact(before.good.outcome)))
         watched.state, transition = advance(before, result, watched.rules)
         if watched.state.flags or outcome.status is Status.FAIL:
@@ -284,33 +236,36 @@ class Watch:
         self.dirty.add(check.name)
         self._on_verdict(check, watched.state, result, transition)
         if transition:
-            self._stir_groups(check.name)
+            self._grouping.changed(check.name)
+        else:
+            self._grouping.judged(check.name)
         if again:
             self.look(check.name)
 
     def _known_members(self, group: str) -> tuple[Member, ...]:
-        watched = [self.watched[name] for name in self.members.get(group, ()) if name in self.watched]
+        watched = [self.watched[name] for name in self.members(group) if name in self.watched]
         now = utc_now()
-        return tuple(_as_member(one, now) for one in watched if one.check.enabled)
+        return tuple(one.as_member(now) for one in watched if one.check.enabled)
 
-    def _stir_groups(self, member: str) -> None:
-        for group in self._groups.get(member, ()):
-            if group not in self._stirred:
-                self._stirred.add(group)
-                self._loop.after(_GATHER_S, partial(self._stir, group))
-
-    def _stir(self, group: str) -> None:
-        if group in self._stirred:
-            self._stirred.discard(group)
-            self.look(group, again=True)
+    def _must_wait(self, group: Watched) -> bool:
+        """Return whether a group has members that are to get their first verdicts, since not long ago."""
+        if not group.check.is_computed:
+            return False
+        name, now, since = group.check.name, utc_now(), self._configured_at
+        members = [self.watched[member] for member in self.members(name) if member in self.watched]
+        waits = seconds_between(since, now) < group.check.every and any(
+            one.is_looked_at and not one.is_known(now) and not one.was_judged(since) for one in members
+        )
+        self._grouping.wait(name, waits)
+        return waits
 
     def _is_outdated(self, group: Watched) -> bool:
         """Return whether a member has changed since the group was looked at: then that is no verdict of now."""
         name = group.check.name
-        if not (group.again or name in self._stirred) or group.probes > _LOOKS_AT_MEMBERS:
+        if not (group.again or self._grouping.is_stirred(name)) or group.probes > _LOOKS_AT_MEMBERS:
             return False
         group.again = False
-        self._stirred.discard(name)
+        self._grouping.settle(name)
         return True
 
 
@@ -321,34 +276,3 @@ def _completed(result: Result, state: CheckState) -> Result:
         changed: list[Json] = [[one.what, one.before, one.after] for one in state.changes]
         outcome = replace(outcome, observed={**outcome.observed, "changed": changed})
     return replace(result, outcome=outcome, flags=tuple(sorted(state.flags)))
-
-
-def _as_member(watched: Watched, now: datetime) -> Member:
-    """Return what a group may know of a member: nothing of one that rests or was not looked at in time."""
-    name, state = watched.check.name, watched.state
-    is_fresh = state.checked_at and seconds_between(state.checked_at, now) <= watched.longest_gap_s
-    if not is_fresh or not watched.is_looked_at:
-        return Member(name, Status.UNKNOWN)
-    return Member(name, state.status, state.kind, state.message)
-
-
-def entries(watched: Iterable[Watched]) -> Iterable[CheckEntry]:
-    """Yield the snapshot's entries."""
-    for one in watched:
-        check, state = one.check, one.state
-        if not check.enabled:
-            state = replace(state.flagged(Flag.PAUSED, True), message="not enabled in checks.yaml")
-        yield CheckEntry(
-            name=check.name,
-            type=check.type,
-            group=check.group,
-            tags=check.tags,
-            severity=check.severity,
-            every_s=check.interval_s,
-            stale_after_s=one.longest_gap_s,
-            state=state,
-            next_at=one.next_at if one.is_looked_at else None,
-            runbook=check.runbook,
-            owner=check.owner,
-            at=str(one.times or ""),
-        )

@@ -78,11 +78,12 @@ class JsonlWriter:
             os.ftruncate(self._file, size - torn)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects of a file of JSON lines; lines that are none are counted and logged, not raised."""
+def read_lines(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines from `offset` on; lines that are none are counted and logged."""
     bad = 0
     try:
         with path.open("rb") as file:
+            file.seek(offset)
             for line in file:
                 try:
                     value = orjson.loads(line)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
+import orjson
 
-from monitor.model import Status
-from monitor.units import from_rfc3339, to_rfc3339
+from monitor.model import Outcome, Result, Status
+from monitor.units import from_rfc3339, seconds_between
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +38,12 @@ _COLUMNS = {
 }
 
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_EVER = datetime.max.replace(tzinfo=UTC)
 _NAME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d\.jsonl|(T\d\d)?\.parquet)")
 DamagedHistory = duckdb.Error
+T = TypeVar("T")
+More = Callable[[Path, datetime], list[str]]
 # Quoted: `at` is a word of SQL.
 _SELECT = ", ".join(f'"{column}"' for column in _COLUMNS)
 
@@ -111,16 +116,68 @@ def results_frame(
 def seconds_frame(folder: Path, since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
     """Return seconds by check, bucket of time and status.
 
-    Columns: name, bucket (its begin), status, seconds, verdicts, p50_ms, p95_ms. Buckets count from `since`.
+    Columns: name, bucket (its begin), status, seconds, verdicts, p50_ms, p95_ms. Buckets count from `since`; a moment
+    between two belongs to the earlier one.
+
+    A verdict stands for the `covers_s` before it. They are split over the buckets that they lie in; what lies outside
+    of the time asked for is left out, and of a verdict after `until` there may be a part inside. It counts as a
+    verdict, with its latency, in the bucket in which it was reached.
     """
-    where, values = _where(since, until, None, ())
-    bucket = f"""time_bucket(INTERVAL '{float(bucket_s)} seconds', "at", TIMESTAMP {literal(_plain(since))})"""
-    sql = f"""
-        SELECT name, {bucket} AS bucket,
-               status, sum(covers_s) AS seconds, count(*) AS verdicts,
-               quantile_cont(latency_ms, 0.5) AS p50_ms, quantile_cont(latency_ms, 0.95) AS p95_ms
-        FROM results WHERE {where} GROUP BY ALL ORDER BY name, bucket, status"""
-    return _ask(folder, since, until, sql, values)
+    return _ask(folder, since, until, _seconds_sql(since, until, bucket_s, with_latency=True), [], _after)
+
+
+def totals(folder: Path, since: datetime, until: datetime) -> list[tuple[str, str, float]]:
+    """Return check, status and seconds of the whole time, counted as in `seconds_frame`.
+
+    Without latencies, which cost the most, and without pandas, which takes a process 100 MB.
+    """
+    sql = _seconds_sql(since, until, seconds_between(since, until), with_latency=False)
+    rows = _run(lambda: _tables_of(folder, since, until, _after), sql, [], lambda db: db.fetchall())
+    return [(name, status, seconds) for name, _, status, seconds, *_ in rows]
+
+
+def _seconds_sql(since: datetime, until: datetime, bucket_s: float, with_latency: bool) -> str:
+    low_us, length_us, bucket_us = _epoch_us(since), _epoch_us(until) - _epoch_us(since), round(bucket_s * 1e6)
+    latency = "CASE WHEN is_within THEN latency_ms END" if with_latency else "NULL"
+    # Whole microseconds, so that the parts of a verdict add up to it. Few verdicts begin before their bucket: only
+    # those are spread, from a list beside each sum, and the millions of others are read once.
+    return f"""
+        , spans AS (
+            SELECT name, status, latency_ms, epoch_us("at") - {low_us} AS at_us, at_us <= {length_us} AS is_within,
+                   at_us - round(least(greatest(covers_s * 1e6, 0), at_us))::BIGINT AS begin_us,
+                   least(at_us, {length_us}) AS end_us, (end_us - 1) // {bucket_us} AS n
+            FROM results WHERE "at" > {_timestamp(since)}),
+        own AS MATERIALIZED (
+            SELECT name, n, status, sum(end_us - greatest(begin_us, n * {bucket_us})) AS us,
+                   count(*) FILTER (is_within) AS verdicts,
+                   quantile_cont(({latency})::FLOAT, [0.5, 0.95]) AS quantiles_ms,
+                   list(begin_us) FILTER (begin_us < n * {bucket_us}) AS begins_us
+            FROM spans WHERE is_within OR begin_us < {length_us} GROUP BY name, n, status),
+        begun AS (SELECT name, n, status, unnest(begins_us) AS begin_us FROM own),
+        spread AS (SELECT name, unnest(range(begin_us // {bucket_us}, n)) AS n, status, begin_us FROM begun),
+        parts AS (
+            SELECT name, n, status, us, verdicts, quantiles_ms FROM own UNION ALL
+            SELECT name, n, status, (n + 1) * {bucket_us} - greatest(begin_us, n * {bucket_us}), 0, NULL FROM spread)
+        SELECT name, make_timestamp({low_us} + n * {bucket_us}) AS bucket, status, sum(us)::DOUBLE / 1e6 AS seconds,
+               sum(verdicts)::BIGINT AS verdicts,
+               max(quantiles_ms[1])::DOUBLE AS p50_ms, max(quantiles_ms[2])::DOUBLE AS p95_ms
+        FROM parts GROUP BY name, n, status ORDER BY name, bucket, status"""
+
+
+def good_verdicts(folder: Path, times: Mapping[str, datetime]) -> list[Result]:
+    """Return these checks' verdicts of these times, as far as they are there and OK, with code and `observed` alone."""
+    hours = {at.replace(minute=0, second=0, microsecond=0) for at in times.values()}
+    paths = sorted({path for hour in hours for path in files_between(folder, hour, hour)})
+    sql = """SELECT "at", name, code, observed FROM results
+        WHERE "at" IN (SELECT unnest(?::TIMESTAMP[])) AND name IN (SELECT unnest(?::VARCHAR[])) AND status = 'OK'"""
+    with connect() as db:
+        values = [[at.replace(tzinfo=None) for at in times.values()], list(times)]
+        rows = db.execute(f"WITH results AS ({' UNION ALL '.join(_tables(paths))}) {sql}", values).fetchall()
+    return [
+        Result(at.replace(tzinfo=UTC), name, Outcome(Status.OK, code=code, observed=orjson.loads(observed or "{}")))
+        for at, name, code, observed in rows
+        if at.replace(tzinfo=UTC) == times[name]
+    ]
 
 
 def changes_frame(folder: Path, since: datetime, until: datetime, name: str | None = None) -> pd.DataFrame:
@@ -133,13 +190,16 @@ def changes_frame(folder: Path, since: datetime, until: datetime, name: str | No
     return _ask(folder, since, until, sql, values)
 
 
-def _plain(at: datetime) -> str:
-    return to_rfc3339(at).replace("T", " ").removesuffix("Z")
+def _epoch_us(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _timestamp(at: datetime) -> str:
+    return f"make_timestamp({_epoch_us(at)})"
 
 
 def _where(since: datetime, until: datetime, name: str | None, statuses: Sequence[Status]) -> tuple[str, list[str]]:
-    terms = ['"at" > ?::TIMESTAMP', '"at" <= ?::TIMESTAMP']
-    values = [_plain(since), _plain(until)]
+    terms, values = [f'"at" > {_timestamp(since)}', f'"at" <= {_timestamp(until)}'], []
     if name is not None:
         terms.append("name = ?")
         values.append(name)
@@ -149,26 +209,52 @@ def _where(since: datetime, until: datetime, name: str | None, statuses: Sequenc
     return " AND ".join(terms), values
 
 
-def _ask(folder: Path, since: datetime, until: datetime, sql: str, values: list[str]) -> pd.DataFrame:
-    frame = _run(folder, since, until, sql, values)
+def _ask(
+    folder: Path,
+    since: datetime,
+    until: datetime,
+    sql: str,
+    values: list[str],
+    more: More = lambda folder, until: [],
+) -> pd.DataFrame:
+    frame = _run(lambda: _tables_of(folder, since, until, more), sql, values, lambda db: db.df())
     for column in ("at", "bucket"):
         if column in frame:
             frame[column] = frame[column].dt.tz_localize("UTC")
     return frame
 
 
-def _run(folder: Path, since: datetime, until: datetime, sql: str, values: list[str], tries: int = 3) -> pd.DataFrame:
-    paths = files_between(folder, since, until)
-    by_kind = [[p for p in paths if p.suffix == suffix] for suffix in (".parquet", ".jsonl")]
-    tables = [f"SELECT {_SELECT} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
+def _run(
+    tables: Callable[[], list[str]],
+    sql: str,
+    values: list[str],
+    fetch: Callable[[duckdb.DuckDBPyConnection], T],
+    tries: int = 3,
+) -> T:
     try:
         with connect() as db:
-            return db.execute(f"WITH results AS ({' UNION ALL '.join(tables)}) {sql}", values).df()
+            return fetch(db.execute(f"WITH results AS ({' UNION ALL '.join(tables())}) {sql}", values))
     except duckdb.IOException:
         if tries == 1:
             raise
         # Compaction took a file between its listing and its reading; its rows are in another one now.
-        return _run(folder, since, until, sql, values, tries - 1)
+        return _run(tables, sql, values, fetch, tries - 1)
+
+
+def _tables_of(folder: Path, since: datetime, until: datetime, more: More) -> list[str]:
+    return [*_tables(files_between(folder, since, until)), *more(folder, until)]
+
+
+def _tables(paths: Sequence[Path]) -> list[str]:
+    by_kind = [[p for p in paths if p.suffix == suffix] for suffix in (".parquet", ".jsonl")]
+    return [f"SELECT {_SELECT} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
+
+
+def _after(folder: Path, until: datetime) -> list[str]:
+    """Return what can reach back to `until` of the files that begin after it: of Parquet, hardly a row is read."""
+    later = [path for path in files_between(folder, until, _EVER) if _begin(path.stem) > until]
+    gaps_s = {path: seconds_between(until, _begin(path.stem)) for path in later}
+    return [f"SELECT {_SELECT} FROM {source_of([path])} WHERE covers_s > {gap_s}" for path, gap_s in gaps_s.items()]
 
 
 def _no_rows() -> str:

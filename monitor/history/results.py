@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import orjson
+
 from monitor.history.jsonl import JsonlWriter, read_lines, to_line
 from monitor.model import Result
+from monitor.units import from_rfc3339
 
 log = logging.getLogger(__name__)
 # About 30 MB of lines: what is kept in memory while the disk is full.
 MAX_WAITING = 200_000
+_STRIDE_BYTES = 1 << 20
 
 
 def hour_file(folder: Path, at: datetime) -> Path:
@@ -71,7 +76,7 @@ def results_since(folder: Path, since: datetime, until: datetime) -> Iterator[Re
     for path in sorted(folder.glob("*.jsonl")):
         if not first <= path.name <= last:
             continue
-        for line in read_lines(path):
+        for line in read_lines(path, _offset(path, since)):
             try:
                 result = Result.from_json(line)
             except (KeyError, TypeError, ValueError) as error:
@@ -79,3 +84,24 @@ def results_since(folder: Path, since: datetime, until: datetime) -> Iterator[Re
                 continue
             if result.at > since:
                 yield result
+
+
+def _offset(path: Path, since: datetime) -> int:
+    """Return where to begin: at a line that is no newer than `since`, or at the first.
+
+    Lines are in the order of time, so what is wanted after a restart is at the end of a file of hundreds of megabytes.
+    """
+    with path.open("rb") as file:
+        for place in range(file.seek(0, os.SEEK_END) - _STRIDE_BYTES, 0, -_STRIDE_BYTES):
+            file.seek(place)
+            begin = place + len(file.readline())
+            if (at := _time_of(file.readline())) and at <= since:
+                return begin
+    return 0
+
+
+def _time_of(line: bytes) -> datetime | None:
+    try:
+        return from_rfc3339(orjson.loads(line)["at"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -45,6 +45,11 @@ class CheckEntry:
     at: str = ""
 
     @property
+    def is_group(self) -> bool:
+        """Whether it is made of other checks: totals have those, and not it beside them."""
+        return self.type == "group"
+
+    @property
     def schedule(self) -> str:
         """When it runs, as people say it: `every 30 s`, `at 07:30 mon-fri, Europe/Berlin`."""
         return self.at or f"every {format_duration(self.every_s)}"
@@ -155,7 +160,9 @@ class ChannelInfo:
 class CheckerInfo:
     """Who writes this snapshot, and how it is.
 
-    `lateness_s`: how late probes began in the last minute: median, 99th percentile, worst.
+    `in_flight` are probes that run or wait, `queued` those of them that wait for a thread or a connection.
+    `lateness_s`: how late probes began in the last minute: median, 99th percentile, worst. `overruns`: turns of checks
+    whose probe of the turn before was still on its way.
     """
 
     pid: int
@@ -165,7 +172,9 @@ class CheckerInfo:
     timezone: str = "UTC"
     lateness_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     in_flight: int = 0
+    queued: int = 0
     results: int = 0
+    overruns: int = 0
     demo_url: str | None = None
 
     @property
@@ -183,7 +192,9 @@ class CheckerInfo:
             "lag_s": round(self.lag_s, 4),
             "lateness_s": [round(late_s, 4) for late_s in self.lateness_s],
             "in_flight": self.in_flight,
+            "queued": self.queued,
             "results": self.results,
+            "overruns": self.overruns,
             "demo_url": self.demo_url,
         }
 
@@ -197,7 +208,9 @@ class CheckerInfo:
             timezone=str(fields.get("timezone") or "UTC"),
             lateness_s=_three(fields.get("lateness_s")),
             in_flight=int(fields.get("in_flight") or 0),
+            queued=int(fields.get("queued") or 0),
             results=int(fields.get("results") or 0),
+            overruns=int(fields.get("overruns") or 0),
             demo_url=fields.get("demo_url"),
         )
 

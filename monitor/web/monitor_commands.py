@@ -20,7 +20,7 @@ from monitor.model import Outcome, Result
 from monitor.probes import Setting, redacted, run_probe
 from monitor.reports import Report, build_report
 from monitor.units import nearest, to_rfc3339, utc_now
-from monitor.views import Views, tallies
+from monitor.views import Views
 from monitor.web.bodies import AlertBody, DiagnoseBody, HealthCheckBody, StatusReportBody
 
 RECEIPT_WAIT_S = 10.0
@@ -181,12 +181,13 @@ def status_report(views: Views, body: StatusReportBody) -> Report:
         since = datetime.combine(body.start_date, datetime.min.time(), UTC)
     if since >= until:
         raise NotFound(f"expected start_date before end_date and not in the future, got {since:%F} and {until:%F}")
-    period_s = (until - since).total_seconds()
-    frame = views.seconds(since, until, period_s)
+    rows = views.tallies(since, until)
     snapshot = views.now().snapshot
-    names = body.services or list(snapshot.checks if snapshot else ())
-    known = {*(snapshot.checks if snapshot else ()), *frame["name"]}
+    checks = snapshot.checks if snapshot else {}
+    names = body.services or list(checks)
+    known = {*checks, *rows}
     for name in names:
         if name not in known:
             raise NotFound(f"no service is called {name!r}; known: {', '.join(sorted(known))}")
-    return build_report(tallies(frame, period_s), views.alerts(), since, until, names)
+    groups = [name for name, entry in checks.items() if entry.is_group]
+    return build_report(rows, views.alerts(), since, until, names, groups)

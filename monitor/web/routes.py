@@ -97,9 +97,9 @@ class Reading:
         turn = int(time.monotonic()) if now.is_old else 0
         kept = self._page
         if kept is None or kept[0] is not now.snapshot or kept[1] != turn:
-            uptime = await asyncio.to_thread(self._views.uptime)
+            together = await asyncio.to_thread(self._views.together)
             members = await asyncio.to_thread(self._views.members)
-            kept = self._page = (now.snapshot, turn, render(board(now.snapshot, utc_now(), uptime, members)))
+            kept = self._page = (now.snapshot, turn, render(board(now.snapshot, utc_now(), together, members)))
         return kept[2]
 
 
