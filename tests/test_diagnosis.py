@@ -416,7 +416,8 @@ def test_wrong_content_is_explained_by_what_was_found(finding: Finding, wanted: 
     ],
 )
 def test_a_full_machine_is_explained_by_its_metric(metric: str, wanted: str) -> None:
-    check = HostCheck.model_validate({"name": "m", "type": "host", "metric": metric, "path": "/var/my data"})
+    limit = {"crit": 4} if metric == "load" else {"crit_percent": 90}
+    check = HostCheck.model_validate({"name": "m", "type": "host", "metric": metric, "path": "/var/my data"} | limit)
     found = Finding(f"{metric} used", "at most 90 %", "97 %")
     outcome = bad(Kind.RESOURCE, "full", found, top=["gunicorn (123): 45 %"])
     assert wanted in failing(outcome, check)
@@ -455,10 +456,11 @@ def test_texts_of_a_target_stand_in_code_or_quoted_for_the_shell() -> None:
 
 
 def test_checks_of_one_host_that_fail_together_point_to_the_host() -> None:
-    others = [Result(NOW, "queue", bad(address="10.0.0.5")), Result(NOW, "api", bad(address="10.0.0.5"))]
-    answer = explain(evidence(course(*[ok()] * 9, bad(address="10.0.0.5")), neighbours=others))
+    silent = bad(Kind.TIMEOUT, address="10.0.0.5")
+    others = [Result(NOW, "queue", silent), Result(NOW, "api", silent)]
+    answer = explain(evidence(course(*[ok()] * 9, silent), neighbours=others))
     assert "One cause behind `10.0.0.5`" in answer
-    assert "`api` (content), `queue` (content)" in answer
+    assert "`api` (timeout), `queue` (timeout)" in answer
     assert "ssh 10.0.0.5 'uptime; df -h; free -h; systemctl --failed'" in answer
 
 
@@ -473,7 +475,8 @@ def test_unrelated_hosts_that_vanish_together_point_to_our_own_network() -> None
 
 def test_checks_of_one_group_that_fail_together_point_to_what_they_share() -> None:
     checks: dict[str, CheckBase] = {"api": HttpCheck(name="api", type="http", url="http://h2/")}
-    answer = explain(evidence(course(*[ok()] * 9, bad()), neighbours=[Result(NOW, "api", bad())], checks=checks))
+    silent = bad(Kind.TIMEOUT)
+    answer = explain(evidence(course(*[ok()] * 9, silent), neighbours=[Result(NOW, "api", silent)], checks=checks))
     assert "Something that the group shares" in answer
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +23,12 @@ from monitor.diagnosis.target import LOOKS, target_of
 from monitor.model import Finding, Json, Kind, Outcome, Result, Status
 from monitor.state import CheckState
 from tests.test_diagnosis import NOW, bad, course, ok, same, state_after
+
+
+@pytest.fixture(autouse=True)
+def some_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands name the Python that runs Greenwall; here it is one that is not below this folder."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
 
 
 def check_of(kind: str, **more: Any) -> CheckBase:
@@ -551,6 +558,12 @@ CASES: list[tuple[str, dict[str, Any], Outcome, list[str]]] = [
         {"metric": "process", "process": "nginx", "crit_percent": ...},
         bad(Kind.CONTENT, "x", F("number of processes 'nginx'", "at least 1", "0")),
         ["pgrep -af -- nginx"],
+    ),
+    (
+        "host",
+        {"path": "/srv/data"},
+        bad(Kind.CONTENT, "there is no /srv/data", F("/srv/data", "to be there", "missing")),
+        ["is not mounted", "findmnt /srv/data", "/etc/fstab"],
     ),
     # agents, services, steps
     (

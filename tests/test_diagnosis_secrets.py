@@ -168,6 +168,7 @@ def test_a_secret_that_was_left_out_is_said_to_be() -> None:
     outcome = Outcome(Status.FAIL, Kind.STATUS, "status is 500", code=500)
     text = explain(gather("shop", NOW, course(ok(), outcome, name="shop"), (), None, (), check, 3600.0))
     assert (
-        "Left out here, as it may be secret: values of the URL's query, parameters that `query` adds, headers, " in text
+        "Left out here, for secrets stay in `checks.yaml`: values of the URL's query, parameters that `query` adds, "
+        "headers, " in text
     )
     assert "?token=…&page=…" in text

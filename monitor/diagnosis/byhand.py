@@ -12,8 +12,10 @@ from dataclasses import replace
 from monitor.diagnosis.case import Case, Step
 from monitor.diagnosis.commands import dig, docker, fits_a_line, mosquitto_sub, openssl, redis_cli, sql, systemctl
 from monitor.diagnosis.target import Target, look_at_url
+from monitor.diagnosis.target.sent import filled, variables
 
 # 16 bytes in Base64, as RFC 6455 wants them.
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEY = "Z3JlZW53YWxsIGNoZWNrcw=="
 # Quick, and as harmless twenty times as once.
 _OFTEN = frozenset({"http", "job", "agents", "dns", "tcp", "icmp", "tls", "grpc", "redis", "docker"})
@@ -104,12 +106,30 @@ def as_step(case: Case) -> Case:
     name = failing_step(case)
     request = next((one for one in target.requests if one.name == name), target.requests[0])
     look = look_at_url(request.url)
-    # By hand nothing is ordered, paid or deleted.
-    method = "GET" if request.method in ("GET", "HEAD") else "OPTIONS"
     part: Target = replace(
-        target, what=request.url, url=request.url, scheme=look.scheme, host=look.host, port=look.port, method=method
+        target,
+        what=request.url,
+        url=request.url,
+        scheme=look.scheme,
+        host=look.host,
+        port=look.port,
+        method=request.method,
+        sent=request.sent,
     )
     return case.of(part)
+
+
+def as_sent(case: Case) -> Step | None:
+    """Return the step that sends what the check sends; None when it sends nothing but its question."""
+    target = case.target
+    if target is None or not (target.sent or target.method not in _READS):
+        return None
+    names = [case.code(name) for name in variables((*target.sent, filled(target.url)))]
+    needs = f"set {', '.join(names)} first" if names else ""
+    again = "" if target.method in _READS else "only if it may be done once more: it does what the check does"
+    conditions = "; ".join(text for text in (needs, again) if text)
+    who = f"step {case.code(failing_step(case))}" if failing_step(case) else "the check"
+    return Step(f"Send what {who} sends{f' ({conditions})' if conditions else ''}:", case.sends)
 
 
 def _steps(case: Case) -> Step:

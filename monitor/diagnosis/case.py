@@ -8,14 +8,17 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from monitor.diagnosis.evidence import Evidence
 from monitor.diagnosis.facts import Fact, Key, facts_of
-from monitor.diagnosis.quote import Quote, at
+from monitor.diagnosis.quote import Quote
+from monitor.diagnosis.silence import Silence, silence_of
 from monitor.diagnosis.target import Target
-from monitor.model import Finding, Json, Result
+from monitor.diagnosis.target.look import is_loopback
+from monitor.diagnosis.target.sent import filled, has_body, in_shell
+from monitor.model import Finding, Json, Outcome, Result, Status
 from monitor.units import format_duration, format_ms, seconds_between
 
 SEEN = (Key.FIRST_BAD, Key.LAST_BAD)
@@ -23,7 +26,6 @@ _LIMIT = re.compile(r"<=?\s*(-?\d+(?:\.\d+)?)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 # What a walk by several steps puts before what it found.
 _STEP = re.compile(r"(?:step|clean-up) .{1,80}?: ")
-_LOCAL = re.compile(r"localhost|127\.[\d.]+|::1|0\.0\.0\.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,10 @@ class Case:
         found = [f"E{fact.number}" for fact in self.facts if fact.key in keys]
         return f" ({', '.join(found)})" if found else ""
 
+    def at(self, time: datetime) -> str:
+        """Return the time as it stands on pages."""
+        return self.quote.at(time)
+
     def code(self, text: object, limit: int = 120) -> str:
         """Return any text as a code span of one line."""
         bare = self.quote.bare(text, limit).replace("`", "'")
@@ -98,6 +104,15 @@ class Case:
     def bad(self) -> Result | None:
         """The verdict to explain: the latest that was not OK."""
         return self.evidence.last_bad
+
+    @property
+    def silence(self) -> Silence | None:
+        """What did not answer, None when something did."""
+        kind = self.evidence.trouble
+        if kind is None:
+            return None
+        outcome = self.bad.outcome if self.bad else Outcome(Status.FAIL, kind, self.evidence.message)
+        return silence_of(outcome, self.evidence.target)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -196,7 +211,7 @@ class Case:
     @property
     def is_local(self) -> bool:
         """True when the target runs on the machine that Greenwall runs on."""
-        return bool(self.target and (self.target.is_here or _LOCAL.fullmatch(self.target.host)))
+        return bool(self.target and (self.target.is_here or is_loopback(self.target.host)))
 
     @property
     def has_url(self) -> bool:
@@ -212,7 +227,7 @@ class Case:
         """Return the URL as a word of a command; that of a job asks for its latest run."""
         url = re.sub(r"^ws", "http", self.url)
         if not self.detail("job_id_file") or "{job_id}" not in url:
-            return self.arg(url)
+            return in_shell((filled(url),), self.arg)
         before, after = url.split("{job_id}", 1)
         file = self.arg(self.detail("job_id_file"))
         return f'{self.arg(before)}"$(cat {file})"{self.arg(after) if after else ""}'
@@ -224,7 +239,19 @@ class Case:
     def curl(self, options: str) -> str:
         """Return a curl command that asks what the check asks, with these options; only where there is a URL."""
         method = self.target.method if self.target else "GET"
-        how = {"GET": "", "HEAD": " -I"}.get(method, f" -X {self.arg(method)}")
+        # Without what a step sends, nothing is to be ordered, paid or deleted.
+        harmless = "OPTIONS" if self.type == "steps" and method not in ("GET", "HEAD") else method
+        return self._curl(options, harmless, "GET")
+
+    @property
+    def sends(self) -> str:
+        """Return the curl command that sends what the check sends, values as variables."""
+        method, words = (self.target.method, self.target.sent) if self.target else ("GET", ())
+        options = f"-i {in_shell(words, self.arg)}".strip()
+        return self._curl(options, method, "POST" if has_body(words) else "GET")
+
+    def _curl(self, options: str, method: str, implied: str) -> str:
+        how = "" if method == implied else " -I" if method == "HEAD" else f" -X {self.arg(method)}"
         trust = f" --cacert {self.arg(self.detail('ca_file'))}" if self.detail("ca_file") else ""
         trust += " -k" if self.detail("insecure") else ""
         return f"curl -sS -m {self.deadline_s:g}{trust}{how} {options} {self.url_word}"
@@ -241,16 +268,17 @@ class Case:
 
     @property
     def journal(self) -> Step:
-        since = at(self.onset_at - timedelta(minutes=5))
+        since = self.onset_at - timedelta(minutes=5)
+        # journalctl knows no other zone by name than that of its own machine.
         return Step(
-            f"Read what the system logged on {self.machine} from 5 minutes before the trouble:",
-            f"journalctl --since '{since}' -p warning --no-pager | tail -50",
+            f"Read what the system logged on {self.machine} from 5 minutes before the trouble ({self.at(since)}):",
+            f"journalctl --since '{since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC' -p warning --no-pager | tail -50",
         )
 
     @property
     def deployed(self) -> Step:
         """Return the step that looks for a deployment on the day of the onset."""
-        day = f"{self.onset_at - timedelta(days=1):%Y-%m-%d}"
+        day = f"{self.quote.local(self.onset_at - timedelta(days=1)):%Y-%m-%d}"
         return Step(
             "See in the service's repository what was deployed shortly before:", f"git log --since {day} --oneline"
         )

@@ -9,6 +9,7 @@ import re
 
 from monitor.config.endpoint import is_address
 from monitor.diagnosis.case import Case
+from monitor.diagnosis.interpreter import python
 
 LONGEST_QUERY = 1000
 
@@ -93,4 +94,4 @@ def systemctl(case: Case, verb: str) -> str:
 
 def explained(case: Case, name: str) -> str:
     """Return the command that has another check explained."""
-    return f"python -m monitor diagnose {'-- ' if name.startswith('-') else ''}{case.arg(name)}"
+    return f"{python()} -m monitor diagnose {'-- ' if name.startswith('-') else ''}{case.arg(name)}"

@@ -17,7 +17,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from monitor import contrast
-from monitor.alerts import Alert, AlertEvent, What
+from monitor.alerts import CHECKER, CONFIGURATION, Alert, AlertEvent, What
 from monitor.config import CheckBase
 from monitor.contrast import Sighting
 from monitor.diagnosis.facts import as_text
@@ -27,6 +27,7 @@ from monitor.diagnosis.neighbours import (
     Neighbour,
     Relative,
     address_of,
+    answering,
     members_in,
     neighbours_of,
     parents_of,
@@ -37,8 +38,8 @@ from monitor.state import CheckState
 from monitor.units import seconds_between
 
 _SHOWN_CHANGES = 6
-_SHOWN_NEIGHBOURS = 6
 _SHOWN_INCIDENTS = 3
+_OURS = frozenset({CHECKER, CONFIGURATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Evidence:
 
     `first_bad` is the first verdict within the lookback of the present trouble, or of the latest one when it is
     over; `onset_at` is when that trouble began, which may be before the lookback. `differences` are between the last
-    good verdict and the first bad one, `held_back` is why no alert opens for it.
+    good verdict and the first bad one, `held_back` is why no alert opens for it. `answering_count` checks of other
+    machines have been answered since. Times are shown in `timezone`.
     """
 
     subject: str
@@ -107,12 +109,13 @@ class Evidence:
     unwatched_before_s: float | None = None
     latency: Latency = NOT_MEASURED
     neighbours: tuple[Neighbour, ...] = ()
-    neighbours_count: int = 0
+    answering_count: int = 0
     incidents: tuple[Incident, ...] = ()
     incidents_count: int = 0
     open_alert: OpenAlert | None = None
     runbook: str = ""
     ever_good: bool = False
+    timezone: str = "UTC"
 
     @property
     def has_verdicts(self) -> bool:
@@ -152,6 +155,7 @@ def gather(
     *,
     checks: Mapping[str, CheckBase] | None = None,
     states: Mapping[str, CheckState] | None = None,
+    timezone: str = "UTC",
 ) -> Evidence:
     """Return what the records say of `subject`; with nothing recorded, an Evidence without verdicts.
 
@@ -195,13 +199,14 @@ def gather(
         changes_count=len(changes),
         unwatched_before_s=_unwatched_before(seen, first, check),
         latency=latency_of(seen, first),
-        neighbours=tuple(near[:_SHOWN_NEIGHBOURS]),
-        neighbours_count=len(near),
+        neighbours=tuple(near),
+        answering_count=answering(subject, around) if onset_at else 0,
         incidents=tuple(_incident(alert) for alert in past[:_SHOWN_INCIDENTS]),
         incidents_count=len(past),
         open_alert=_open_alert(subject, alerts),
         runbook=(check.runbook or "") if check else "",
         ever_good=any(r.status is Status.OK for r in seen) or _was_good(state, past),
+        timezone=timezone,
     )
 
 
@@ -304,7 +309,7 @@ def _open_alert(subject: str, alerts: Sequence[Alert]) -> OpenAlert | None:
 
 
 def _notes(events: Iterable[AlertEvent], kinds: tuple[What, ...]) -> tuple[str, ...]:
-    """Return the last two notes; what the checker writes by itself at a recovery says nothing new."""
+    """Return the last two notes; what Greenwall writes by itself at an end says nothing new."""
     wanted = [e for e in events if e.what in kinds and e.note]
-    said = [e for e in wanted if e.what is not What.RESOLVED or e.by != "checker"]
+    said = [e for e in wanted if e.what is not What.RESOLVED or e.by not in _OURS]
     return tuple(f"{e.by}: {e.note}" for e in said[-2:])

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from monitor.contrast import Change
-from monitor.diagnosis.quote import Quote, Redact, at, verdict
+from monitor.diagnosis.quote import Quote, Redact, verdict
 from monitor.diagnosis.sighting import sighting, time_of
 from monitor.diagnosis.target import shown_url
 from monitor.model import Status
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LONGEST_BYTES = 6000
 _SHOWN_RELATIVES = 6
+_SHOWN_NEIGHBOURS = 6
 _SHOWN_CLAUSES = 12
 
 
@@ -71,9 +72,9 @@ def as_text(evidence: Evidence, redact: Redact) -> str:
 def facts_of(evidence: Evidence, redact: Redact) -> tuple[Fact, ...]:
     """Return the facts there are, numbered; one that does not fit is left out."""
     found: list[Fact] = []
-    left = LONGEST_BYTES
+    left, quote = LONGEST_BYTES, Quote(redact, evidence.timezone)
     for key, write in _WRITERS.items():
-        fact = Fact(len(found) + 1, key, write(evidence, Quote(redact)))
+        fact = Fact(len(found) + 1, key, write(evidence, quote))
         size = len(str(fact).encode()) + 1
         if fact.text and size <= left:
             found.append(fact)
@@ -109,7 +110,7 @@ def _clause(text: str, quote: Quote) -> str:
 def _status(evidence: Evidence, quote: Quote) -> str:
     if evidence.status is None or evidence.since is None or not evidence.has_verdicts:
         return "No verdict is known of it now."
-    since = f"{at(evidence.since)}, {_ago(evidence, evidence.since)}"
+    since = f"{quote.at(evidence.since)}, {_ago(evidence, evidence.since)}"
     says = f": {quote(evidence.message, 300)}" if evidence.message else ""
     verdicts = f"{evidence.streak} verdict{'s' if evidence.streak != 1 else ''} in a row"
     return f"It is {verdict(evidence.status, evidence.kind)} since {since}, {verdicts}{says}."
@@ -138,7 +139,7 @@ def _relative(relative: Relative, quote: Quote) -> str:
     if relative.status is None or relative.since is None:
         return f"{name}, not judged yet"
     says = f", says {quote(relative.message, 100)}" if relative.is_bad and relative.message else ""
-    return f"{name}: {verdict(relative.status, relative.kind)} since {at(relative.since)}{says}"
+    return f"{name}: {verdict(relative.status, relative.kind)} since {quote.at(relative.since)}{says}"
 
 
 def _counts(evidence: Evidence, _quote: Quote) -> str:
@@ -155,7 +156,7 @@ def _first_bad(evidence: Evidence, quote: Quote) -> str:
     if bad is None:
         return ""
     which = "First bad verdict" if evidence.last_good else "No good verdict in that time; the earliest bad one"
-    return f"{which}, {at(bad.at)}: {sighting(bad, quote)}."
+    return f"{which}, {quote.at(bad.at)}: {sighting(bad, quote)}."
 
 
 def _last_bad(evidence: Evidence, quote: Quote) -> str:
@@ -163,8 +164,8 @@ def _last_bad(evidence: Evidence, quote: Quote) -> str:
     if first is None or last is None or first is last:
         return ""
     if sighting(first, quote, brief=True) == sighting(last, quote, brief=True):
-        return f"Latest bad verdict, {at(last.at)}: the same in kind and findings, {time_of(last)}."
-    return f"Latest bad verdict, {at(last.at)}: {sighting(last, quote, brief=True)}, {time_of(last)}."
+        return f"Latest bad verdict, {quote.at(last.at)}: the same in kind and findings, {time_of(last)}."
+    return f"Latest bad verdict, {quote.at(last.at)}: {sighting(last, quote, brief=True)}, {time_of(last)}."
 
 
 def _last_good(evidence: Evidence, quote: Quote) -> str:
@@ -172,7 +173,7 @@ def _last_good(evidence: Evidence, quote: Quote) -> str:
     if good is None:
         return ""
     which = "Last good verdict before it" if evidence.first_bad else "Latest verdict"
-    return f"{which}, {at(good.at)}: {sighting(good, quote)}."
+    return f"{which}, {quote.at(good.at)}: {sighting(good, quote)}."
 
 
 def _differences(evidence: Evidence, quote: Quote) -> str:
@@ -194,11 +195,12 @@ def shown_difference(one: Change) -> tuple[str, str]:
     return before, after
 
 
-def _changes(evidence: Evidence, _quote: Quote) -> str:
+def _changes(evidence: Evidence, quote: Quote) -> str:
     if not evidence.changes:
         return ""
-    shown = ", ".join(f"{c.at.astimezone(UTC):%H:%M:%S} {c.before} to {c.after}" for c in evidence.changes)
-    return f"Changes of status in that time: {evidence.changes_count}, the latest: {shown}."
+    shown = ", ".join(f"{quote.local(c.at):%H:%M:%S} {c.before} to {c.after}" for c in evidence.changes)
+    zone = f"{quote.local(evidence.changes[-1].at):%Z}"
+    return f"Changes of status in that time: {evidence.changes_count}, the latest: {shown} ({zone})."
 
 
 def _gap(evidence: Evidence, _quote: Quote) -> str:
@@ -218,16 +220,23 @@ def _latency(evidence: Evidence, _quote: Quote) -> str:
 def _neighbours(evidence: Evidence, quote: Quote) -> str:
     if not evidence.neighbours:
         return ""
-    shown = "; ".join(_neighbour(n, quote) for n in evidence.neighbours)
-    return f"Other checks that are or were not OK: {evidence.neighbours_count}: {shown}."
+    count = len(evidence.neighbours)
+    shown = "; ".join(_neighbour(n, quote) for n in evidence.neighbours[:_SHOWN_NEIGHBOURS])
+    more = f"; and {count - _SHOWN_NEIGHBOURS} more" if count > _SHOWN_NEIGHBOURS else ""
+    return f"Other checks that are or were not OK: {count}: {shown}{more}."
 
 
 def _neighbour(one: Neighbour, quote: Quote) -> str:
     when = "began within 2 m of this" if one.together else "began at another time"
-    shares = [word for word, holds in (("same host", one.same_host), ("same group", one.same_group)) if holds]
+    shares = [word for word, holds in _shared(one) if holds]
     ties = [one.tie.value] if one.tie else []
-    facts = [verdict(one.status, one.kind), f"seen since {at(one.first_at)}", when, *shares, *ties]
+    now = ["OK now"] if one.is_over else []
+    facts = [verdict(one.status, one.kind), f"seen since {quote.at(one.first_at)}", when, *shares, *ties, *now]
     return f"{quote(one.name, 40)} {', '.join(facts)}"
+
+
+def _shared(one: Neighbour) -> tuple[tuple[str, bool], ...]:
+    return ("same host", one.same_host), ("same port", one.same_port), ("same group", one.same_group)
 
 
 def _past(evidence: Evidence, quote: Quote) -> str:
@@ -241,7 +250,7 @@ def _incident(incident: Incident, quote: Quote) -> str:
     kind = f" {incident.kind}" if incident.kind else ""
     notes = "".join(f", note {quote(note, 140)}" for note in incident.notes)
     by = f", resolved by {quote(incident.resolved_by, 40)}" if incident.resolved_by else ""
-    return f"{at(incident.opened_at)}{kind}, lasted {format_duration(incident.lasted_s)}{by}{notes}"
+    return f"{quote.at(incident.opened_at)}{kind}, lasted {format_duration(incident.lasted_s)}{by}{notes}"
 
 
 def _alert(evidence: Evidence, quote: Quote) -> str:
@@ -251,8 +260,8 @@ def _alert(evidence: Evidence, quote: Quote) -> str:
     holder = f"{quote(alert.holder, 60)} has it" if alert.holder else "nobody has acknowledged it"
     told = f"told: {', '.join(quote(channel, 30) for channel in alert.told[:4])}" if alert.told else "nobody was told"
     notes = "".join(f"; note {quote(note, 120)}" for note in alert.notes)
-    opened = f"open since {at(alert.opened_at)}, {alert.severity}"
-    return f"Alert {quote(alert.id, 30)} is {opened}; {holder}; {told}{notes}."
+    opened = f"opened at {quote.at(alert.opened_at)}, {alert.severity}"
+    return f"Alert {quote(alert.id, 30)} was {opened}; {holder}; {told}{notes}."
 
 
 _WRITERS: dict[Key, Callable[[Evidence, Quote], str]] = {

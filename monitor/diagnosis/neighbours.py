@@ -8,12 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 
 from monitor.config import CheckBase, GroupCheck, ancestors_of, members_of
+from monitor.diagnosis.silence import Silence, silence_of
 from monitor.diagnosis.target import Target, target_of
+from monitor.diagnosis.target.look import is_loopback
 from monitor.model import Kind, Result, Status
 from monitor.state import CheckState
 from monitor.units import seconds_between
 
 SAME_TIME_S = 120.0
+LOOPBACK = "localhost"
 
 
 class Tie(StrEnum):
@@ -28,7 +31,11 @@ class Tie(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """Another check that is not OK. `together`: its trouble began, as far as seen, at the same time as this one's."""
+    """Another check that is not OK. `together`: its trouble began, as far as seen, at the same time as this one's.
+
+    `hosts` are the name and the address of where it looks, LOOPBACK for all of our own machine. `same_port`: of the
+    same host, too. `is_over`: it is OK by now.
+    """
 
     name: str
     status: Status
@@ -39,7 +46,10 @@ class Neighbour:
     same_group: bool
     tie: Tie = Tie.NONE
     type: str = ""
-    reaches_out: bool = True
+    silence: Silence | None = None
+    hosts: frozenset[str] = frozenset()
+    same_port: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +122,19 @@ def neighbours_of(subject: str, check: CheckBase | None, around: Around, verdict
     )
 
 
+def answering(subject: str, around: Around) -> int:
+    """Return how many checks of other machines have been answered since the trouble began."""
+
+    def answers(name: str, check: CheckBase) -> bool:
+        state, target = around.states.get(name), target_of(check)
+        if name == subject or state is None or state.status not in (Status.OK, Status.WARN) or not target.reaches_out:
+            return False
+        is_new = state.checked_at is not None and around.onset_at is not None and state.checked_at > around.onset_at
+        return is_new and LOOPBACK not in hosts_of(target, "")
+
+    return sum(answers(name, check) for name, check in around.checks.items())
+
+
 def _ties(
     subject: str, check: CheckBase | None, names: Iterable[str], checks: Mapping[str, CheckBase]
 ) -> dict[str, Tie]:
@@ -135,6 +158,8 @@ def _neighbour(verdicts: Sequence[Result], around: Around, tie: Tie) -> Neighbou
     first, latest = min(verdicts, key=_at), max(verdicts, key=_at)
     other, state, target = around.checks.get(first.name), around.states.get(first.name), around.target
     there = target_of(other) if other else None
+    hosts = hosts_of(there, address_of(first))
+    same_host = bool(hosts & hosts_of(target, around.address))
     not_ok_since = state.since if state and state.status is not Status.OK else first.at
     first_at = min(first.at, not_ok_since)
     return Neighbour(
@@ -143,20 +168,23 @@ def _neighbour(verdicts: Sequence[Result], around: Around, tie: Tie) -> Neighbou
         kind=latest.outcome.kind,
         first_at=first_at,
         together=around.onset_at is not None and abs(seconds_between(around.onset_at, first_at)) <= SAME_TIME_S,
-        same_host=_same_host(target, there) or bool(around.address and around.address == address_of(first)),
+        same_host=same_host,
         same_group=bool(target and there and target.group == there.group),
         tie=tie,
         type=other.type if other else "",
-        reaches_out=there.reaches_out if there else True,
+        silence=silence_of(latest.outcome, there),
+        hosts=hosts,
+        is_over=state is not None and state.status is Status.OK,
+        same_port=bool(same_host and target and there and target.port and target.port == there.port),
     )
 
 
-def _same_host(one: Target | None, other: Target | None) -> bool:
-    if one is None or other is None:
-        return False
+def hosts_of(target: Target | None, address: str) -> frozenset[str]:
+    """Return the name and the address of where a check looks, LOOPBACK for our own machine; nothing where unknown."""
     # A program that runs here may look anywhere.
-    are_here = all(target.is_here and target.type != "command" for target in (one, other))
-    return bool(one.host and one.host == other.host) or are_here
+    is_here = target is not None and target.is_here and target.type != "command"
+    names = (LOOPBACK if is_here else "", target.host if target else "", address)
+    return frozenset(LOOPBACK if is_loopback(name) else name.rstrip(".").lower() for name in names if name)
 
 
 def address_of(result: Result | None) -> str:

@@ -7,47 +7,22 @@ first that names a cause wins over the kind's own. Pure; called by `rules` only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from monitor.diagnosis.byhand import again_and_again
 from monitor.diagnosis.case import Case, Step
 from monitor.diagnosis.commands import explained
 from monitor.diagnosis.facts import Key, shown_difference
-from monitor.diagnosis.neighbours import SAME_TIME_S, Neighbour, Relative, Tie
-from monitor.diagnosis.quote import at, verdict
+from monitor.diagnosis.neighbours import SAME_TIME_S, Relative, Tie
+from monitor.diagnosis.pattern import Pattern, named
+from monitor.diagnosis.quote import verdict
+from monitor.diagnosis.together import exhausted, same_answer, same_group, same_host, same_machine, vantage
 from monitor.model import Flag, Kind, Status
 from monitor.units import format_duration, format_ms, seconds_between
 
 FLAPS = 4
-_NETWORK = frozenset({Kind.DNS, Kind.CONNECT, Kind.TIMEOUT, Kind.VANTAGE})
+# What the target says of itself in so many words. Who speaks as expected is at the right address, too.
+_TOLD = frozenset({Kind.AUTH, Kind.TLS, Kind.RESOURCE})
 _OURS = frozenset({Kind.INTERNAL, Kind.VANTAGE, Kind.UNCONFIGURED})
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """What it adds to the answer; an empty text adds nothing. `cause` takes the place of the kind's.
-
-    `ahead` is said before anything else.
-    """
-
-    because: str
-    ahead: str = ""
-    happened: str = ""
-    cause: str = ""
-    adds: str = ""
-    first: Step | None = None
-    confirm: str = ""
-
-
-def _names(case: Case, neighbours: Sequence[Neighbour]) -> str:
-    shown = [case.code(n.name, 60) + (f" ({n.kind})" if n.kind else "") for n in neighbours[:4]]
-    more = len(neighbours) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-
-
-def _together(case: Case) -> list[Neighbour]:
-    """Return those that began at the same time and are checks of their own, not bound to this one by the file."""
-    return [n for n in case.evidence.neighbours if n.together and n.tie is Tie.NONE and n.type != "group"]
 
 
 def _parent(case: Case) -> Pattern | None:
@@ -99,7 +74,8 @@ def _unsure_parent(case: Case) -> Pattern | None:
 
 def _relatives(case: Case, relatives: Sequence[Relative]) -> str:
     shown = [
-        f"{case.code(one.name, 60)} is {verdict(one.status, one.kind)}{f' since {at(one.since)}' if one.since else ''}"
+        f"{case.code(one.name, 60)} is {verdict(one.status, one.kind)}"
+        + (f" since {case.at(one.since)}" if one.since else "")
         for one in relatives[:4]
     ]
     more = len(relatives) - len(shown)
@@ -111,7 +87,7 @@ def _children(case: Case) -> Pattern | None:
     if not others or case.evidence.parents_down:
         return None
     return Pattern(
-        f"Checks that depend on it fail too: {_names(case, others)}{case.cite(Key.NEIGHBOURS)}.",
+        f"Checks that depend on it fail too: {named(case, others)}{case.cite(Key.NEIGHBOURS)}.",
         adds="What depends on it fails with it, and most likely is over with it.",
     )
 
@@ -144,76 +120,15 @@ _MEANING = {
 }
 
 
-def _vantage(case: Case) -> Pattern | None:
-    others = [n for n in _together(case) if n.kind in _NETWORK and n.reaches_out and not n.same_host]
-    reaches_out = case.target is None or case.target.reaches_out
-    if case.evidence.trouble not in _NETWORK or not reaches_out or len(others) < 2:
-        return None
-    return Pattern(
-        f"Checks of other hosts failed in the network within 2 m of this one: {_names(case, others)}"
-        f"{case.cite(Key.NEIGHBOURS)}.",
-        cause="The network or the resolver of the machine that Greenwall runs on: unrelated hosts became unreachable "
-        "at the same time.",
-        first=Step(
-            "See whether this machine reaches anything:", "ip route\nping -c 3 1.1.1.1\ngetent hosts example.com"
-        ),
-        confirm="If another machine reaches these hosts, it is the network of this one.",
-    )
-
-
-def _same_host(case: Case) -> Pattern | None:
-    others = [n for n in _together(case) if n.same_host]
-    if not others:
-        return None
-    look = "uptime; df -h; free -h; systemctl --failed"
-    command = look if case.is_local else f"ssh {case.arg(case.host)} '{look}'"
-    return Pattern(
-        f"Checks of the same host failed within 2 m of this one: {_names(case, others)}{case.cite(Key.NEIGHBOURS)}.",
-        cause=f"One cause behind {_place(case)}: the machine, process or proxy that these checks share.",
-        first=Step(f"Look at {_place(case)} as a whole first:", command),
-        confirm="If all of them turn OK together, it was one cause.",
-    )
-
-
-def _place(case: Case) -> str:
-    return case.code(case.host) if case.target is None or case.target.host else "this machine"
-
-
-def _same_group(case: Case) -> Pattern | None:
-    others = [n for n in _together(case) if n.same_group and not n.same_host]
-    if not others:
-        return None
-    return Pattern(
-        f"Checks of the same group failed within 2 m of this one: {_names(case, others)}{case.cite(Key.NEIGHBOURS)}.",
-        cause="Something that the group shares: a database, a network, a deployment or a service that all call.",
-        first=Step(
-            "Compare what they have in common, and look at that first: a dependency, or what was deployed then."
-        ),
-        confirm="If all of them turn OK together, it was one cause.",
-    )
-
-
-def _exhausted(case: Case) -> Pattern | None:
-    full = [n for n in case.evidence.neighbours if n.kind is Kind.RESOURCE and n.type in ("host", "")]
-    is_itself = case.evidence.trouble is Kind.RESOURCE and case.type in ("host", "")
-    if not full or is_itself or not case.is_local:
-        return None
-    return Pattern(
-        f"The machine that both run on is at its limit: {_names(case, full)}{case.cite(Key.NEIGHBOURS)}.",
-        adds="The machine that it runs on is at its limit too, which alone can cause this.",
-        first=Step(
-            "Look at the machine first:", "uptime; df -h; free -h; ps -eo pid,pcpu,pmem,args --sort=-pcpu | head"
-        ),
-    )
-
-
 def _never_worked(case: Case) -> Pattern | None:
     if case.evidence.ever_good or case.evidence.trouble in _OURS:
         return None
     return Pattern(
         f"No good verdict of it is known{case.cite(Key.COUNTS, Key.FIRST_BAD)}.",
         happened="It has never been seen OK.",
-        cause="The check itself, rather than an outage: its address, port or expectation is wrong, or what it asks for "
+        cause=""
+        if case.evidence.trouble in _TOLD or "tls" in case.phases_ms or case.says("had said")
+        else "The check itself, rather than an outage: its address, port or expectation is wrong, or what it asks for "
         "was never there.",
         first=Step(
             "Compare the check with what the service offers:",
@@ -274,10 +189,10 @@ def _seen_before(case: Case) -> Pattern | None:
     latest = noted or past[0]
     count = case.evidence.incidents_count
     return Pattern(
-        f"It had {count} alert{'s' if count != 1 else ''} before, one at {at(latest.opened_at)} that lasted "
+        f"It had {count} alert{'s' if count != 1 else ''} before, one at {case.at(latest.opened_at)} that lasted "
         f"{format_duration(latest.lasted_s)}{case.cite(Key.PAST)}.",
         first=Step(
-            f"Last time ({at(latest.opened_at)}, {format_duration(latest.lasted_s)}) somebody noted "
+            f"Last time ({case.at(latest.opened_at)}, {format_duration(latest.lasted_s)}) somebody noted "
             f"{case.code(noted.notes[-1], 200)}: see whether that is it again."
         )
         if noted
@@ -287,13 +202,15 @@ def _seen_before(case: Case) -> Pattern | None:
 
 PATTERNS: tuple[Callable[[Case], Pattern | None], ...] = (
     _parent,
-    _vantage,
-    _same_host,
-    _same_group,
+    vantage,
+    same_host,
+    same_machine,
+    same_answer,
+    same_group,
     _never_worked,
     _differences,
     _children,
-    _exhausted,
+    exhausted,
     _slow_before,
     _after_pause,
     _flapping,
@@ -302,7 +219,7 @@ PATTERNS: tuple[Callable[[Case], Pattern | None], ...] = (
 
 
 # What others that fail at the same time say is said better by a parent that is down, or by a group's own members.
-_OF_OTHERS = frozenset({_vantage, _same_host, _same_group, _never_worked, _exhausted})
+_OF_OTHERS = frozenset({vantage, same_host, same_machine, same_answer, same_group, _never_worked, exhausted})
 
 
 def patterns_of(case: Case) -> list[Pattern]:

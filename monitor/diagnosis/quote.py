@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-from monitor.model import Kind, Status
-from monitor.units import plain
+from monitor.model import Json, Kind, Status
+from monitor.units import from_rfc3339, plain
 
 Redact = Callable[[str], str]
 _CUT = "…"
@@ -18,9 +19,10 @@ _CUT = "…"
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Shows texts that are not ours."""
+    """Shows texts that are not ours, and times in the zone of the pages."""
 
     redact: Redact
+    timezone: str = "UTC"
 
     def __call__(self, text: object, limit: int = 60) -> str:
         """Return the text in double quotes, in at most about `limit` bytes."""
@@ -33,10 +35,20 @@ class Quote:
         raw = one_line.encode()
         return one_line if len(raw) <= limit else raw[: limit - 3].decode(errors="ignore") + _CUT
 
+    def at(self, time: datetime) -> str:
+        """Return `2026-11-21 15:03:07 CET`."""
+        return f"{self.local(time):%Y-%m-%d %H:%M:%S %Z}"
 
-def at(time: datetime) -> str:
-    """Return `2026-11-21 14:03:07 UTC`."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    def moment(self, text: Json) -> Json:
+        """Return the text of a time as one of the zone; any other as it is."""
+        try:
+            return self.at(from_rfc3339(text)) if isinstance(text, str) else text
+        except (ValueError, OverflowError):
+            return text
+
+    def local(self, time: datetime) -> datetime:
+        """Return the time in the zone of the pages."""
+        return time.astimezone(ZoneInfo(self.timezone))
 
 
 def verdict(status: Status | None, kind: Kind | None) -> str:

@@ -15,8 +15,9 @@ from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import Advice, Case, Step
 from monitor.diagnosis.evidence import Evidence
 from monitor.diagnosis.facts import Key
-from monitor.diagnosis.patterns import Pattern, patterns_of
-from monitor.diagnosis.quote import Quote, Redact, at, verdict
+from monitor.diagnosis.pattern import Pattern
+from monitor.diagnosis.patterns import patterns_of
+from monitor.diagnosis.quote import Quote, Redact, verdict
 from monitor.model import Flag, Status
 from monitor.units import format_duration, format_ms
 
@@ -33,7 +34,7 @@ def explain(evidence: Evidence, redact: Redact = _as_it_is, because: str = BY_RU
 
     `redact` is applied to every text that is not Greenwall's own.
     """
-    case = Case(evidence, Quote(redact))
+    case = Case(evidence, Quote(redact, evidence.timezone))
     if not evidence.has_verdicts:
         body = _no_data(case)
     elif evidence.status is Status.OK and evidence.last_bad is None:
@@ -69,7 +70,7 @@ def _no_data(case: Case) -> list[str]:
 
 def _all_well(case: Case) -> list[str]:
     seen = case.evidence
-    since = f" since {at(seen.since)}" if seen.since else ""
+    since = f" since {case.at(seen.since)}" if seen.since else ""
     count = (seen.statuses or {}).get(Status.OK, 0)
     lines = [
         f"- {count} verdicts in the last {format_duration(seen.lookback_s)}, all OK{case.cite(Key.COUNTS)}",
@@ -89,6 +90,7 @@ def _trouble(case: Case) -> list[str]:
     patterns = patterns_of(case)
     confirms = [*(p.confirm for p in patterns), advice.confirm]
     steps = [*_before_acting(case), *(p.first for p in patterns if p.first), *advice.steps]
+    steps += [p.then for p in patterns if p.then]
     return [
         "### What happened",
         " ".join(
@@ -97,7 +99,7 @@ def _trouble(case: Case) -> list[str]:
         "### Most likely cause",
         _cause(case, advice, patterns),
         "### Why we think so",
-        "\n".join(f"- {text}" for text in (*(p.because for p in patterns), *advice.because)),
+        "\n".join(f"- {text}" for text in _because(advice, patterns)),
         "### What to do next",
         *_numbered(steps[:_STEPS]),
         *_notes(case),
@@ -121,12 +123,12 @@ def _happened(case: Case) -> list[str]:
     if seen.recovered and seen.last_bad and seen.since:
         was = verdict(seen.last_bad.status, seen.last_bad.outcome.kind)
         return [
-            f"{case.name} has recovered already: OK since {at(seen.since)}. Before, it was {was} from "
-            f"{at(case.onset_at)}, for {case.lasted}{case.cite(Key.STATUS, Key.FIRST_BAD)}.{asks}"
+            f"{case.name} has recovered already: OK since {case.at(seen.since)}. Before, it was {was} from "
+            f"{case.at(case.onset_at)}, for {case.lasted}{case.cite(Key.STATUS, Key.FIRST_BAD)}.{asks}"
         ]
     state = verdict(seen.status, seen.kind)
     in_a_row = f", {seen.streak} verdicts in a row" if seen.streak > 1 else ""
-    first = f"{case.name} is {state}; the trouble began at {at(case.onset_at)}, {case.lasted} ago{in_a_row}"
+    first = f"{case.name} is {state}; the trouble began at {case.at(case.onset_at)}, {case.lasted} ago{in_a_row}"
     return [f"{first}{case.cite(Key.STATUS, Key.FIRST_BAD)}.{asks}", *_flags(case)]
 
 
@@ -146,6 +148,12 @@ def _cause(case: Case, advice: Advice, patterns: Sequence[Pattern]) -> str:
     own = f"Taken by itself: {advice.cause}" if shared else advice.cause
     over = ["It is over; this was most likely it."] if case.evidence.recovered else []
     return " ".join([*over, *([shared] if shared else []), own, *adds])
+
+
+def _because(advice: Advice, patterns: Sequence[Pattern]) -> list[str]:
+    """Return what the cause that is named first stands on, then the rest."""
+    ahead = [p.because for p in patterns if p.cause]
+    return [*ahead, *advice.because, *(p.because for p in patterns if not p.cause)]
 
 
 def _before_acting(case: Case) -> list[Step]:
@@ -173,4 +181,5 @@ def _step(step: Step) -> str:
 def _notes(case: Case) -> list[str]:
     if case.target is None or not case.target.left_out:
         return []
-    return [f"Left out here, as it may be secret: {', '.join(case.target.left_out)}. `checks.yaml` has it."]
+    # No "secret:" before the list: the redactor would take what follows for one.
+    return [f"Left out here, for secrets stay in `checks.yaml`: {', '.join(case.target.left_out)}."]

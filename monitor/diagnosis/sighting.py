@@ -58,7 +58,7 @@ def _observed(observed: Mapping[str, Json], quote: Quote) -> Iterator[str]:
     there = [(name, value) for name, value in observed.items() if value not in (None, "", [], {})]
     told = [(name, value) for name, value in there if _NAME.fullmatch(name) and name not in _UNTOLD]
     for name, value in told[:_SHOWN_OBSERVED]:
-        text = _as_words(value)
+        text = _as_words(quote.moment(value) if name.endswith("_at") else value)
         yield f"{name} {quote(shown_url(text) if name == 'final_url' else text, _LIMITS.get(name, _SHOWN_CHARACTERS))}"
 
 

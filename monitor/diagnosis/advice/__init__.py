@@ -29,10 +29,12 @@ from monitor.diagnosis.advice.job import deadline, job_failed
 from monitor.diagnosis.advice.machine import internal, resource, unconfigured, vantage
 from monitor.diagnosis.advice.reach import connect, dns, protocol, timeout
 from monitor.diagnosis.advice.refusal import auth, status
-from monitor.diagnosis.byhand import as_step, failing_step
+from monitor.diagnosis.byhand import as_sent, as_step, failing_step
 from monitor.diagnosis.case import Advice, Case
 from monitor.model import Kind
 
+# Where only the request itself, sent once more, shows what is wrong with its answer.
+_ANSWERED = frozenset({Kind.STATUS, Kind.CONTENT, Kind.SLOW})
 Writer = Callable[[Case], Advice]
 ADVICE: dict[Kind, Writer] = {
     Kind.DNS: dns,
@@ -53,7 +55,7 @@ ADVICE: dict[Kind, Writer] = {
 OF_TYPE: dict[str, Mapping[Kind, Writer]] = {
     "job": {Kind.CONTENT: job_failed},
     "dns": {Kind.DNS: names.rcode, Kind.CONTENT: names.answers, Kind.TIMEOUT: names.silence},
-    "smtp": {Kind.STATUS: mail.refuses, Kind.AUTH: mail.login},
+    "smtp": {Kind.STATUS: mail.refuses, Kind.AUTH: mail.login, Kind.TIMEOUT: mail.silent},
     "ssh": {Kind.PROTOCOL: talk.no_ssh},
     "mqtt": {Kind.AUTH: talk.broker_login, Kind.STATUS: talk.broker_refuses, Kind.TIMEOUT: talk.no_message},
     "grpc": {
@@ -119,7 +121,7 @@ OF_TYPE: dict[str, Mapping[Kind, Writer]] = {
         Kind.TIMEOUT: programs.program_hangs,
         Kind.UNCONFIGURED: programs.program_unusable,
     },
-    "host": {Kind.TIMEOUT: machine.hangs, Kind.CONTENT: machine.processes},
+    "host": {Kind.TIMEOUT: machine.hangs, Kind.CONTENT: machine.missing},
     "agents": {
         Kind.STATUS: several.agents_missing,
         Kind.RESOURCE: several.agents_busy,
@@ -162,4 +164,7 @@ def _of_step(case: Case, kind: Kind) -> Advice:
         next((i for i, request in enumerate(one.target.requests, 1) if request.name == name), 0) if one.target else 0
     )
     of = f"step {number} of {len(one.target.requests)}, {case.code(name)}" if one.target and number else case.code(name)
-    return Advice(f"It ended at {of}. {advice.cause}", advice.because, advice.steps, advice.confirm)
+    first, *rest = advice.steps
+    own = as_sent(one)
+    steps = (first, own, *rest) if kind in _ANSWERED and own and own != first else advice.steps
+    return Advice(f"It ended at {of}. {advice.cause}", advice.because, steps, advice.confirm)

@@ -13,7 +13,7 @@ _PING = "curl -fsS -m 10 --retry 5 -o /dev/null ADDRESS/ping/KEY"
 
 
 def _scheduler(case: Case) -> Step:
-    since = f"{case.onset_at:%Y-%m-%d}"
+    since = f"{case.quote.local(case.onset_at):%Y-%m-%d}"
     return Step(
         "On the job's machine, see whether it was started, and what became of it:",
         f"crontab -l\nsystemctl list-timers --all\njournalctl --since {since} -u cron -u crond --no-pager | tail -30",
@@ -39,7 +39,7 @@ def missed(case: Case) -> Advice:
     if case.found("run"):
         return _hangs(case)
     last = case.observed("last_success_at")
-    fact = (f"Its last success came at {case.code(last)}{case.cite(*SEEN)}.",) if last else ()
+    fact = (f"Its last success came at {case.code(case.quote.moment(last))}{case.cite(*SEEN)}.",) if last else ()
     return Advice(
         "The job did not tell in time that it ran: it was not started, failed before its last line, or could not reach "
         "Greenwall.",

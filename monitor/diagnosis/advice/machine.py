@@ -65,8 +65,31 @@ def hangs(case: Case) -> Advice:
     )
 
 
-def processes(case: Case) -> Advice:
-    """Return the advice on a count of processes that is wrong."""
+def missing(case: Case) -> Advice:
+    """Return the advice on what is not there as it should be: a file system, or a number of processes."""
+    return _processes(case) if case.detail("metric") == "process" else _not_mounted(case)
+
+
+def _not_mounted(case: Case) -> Advice:
+    path = case.arg(case.detail("path") or "/")
+    return Advice(
+        f"The file system of {case.code(case.detail('path') or '/')} is not mounted, or the path is another one now: "
+        "an fstab entry that did not work at the last start, a disk or server that is gone, or a typing error in "
+        "`path`.",
+        case.because,
+        (
+            Step(
+                "See whether it is mounted, and whether it should be:",
+                f"findmnt {path}\ngrep -v '^#' /etc/fstab\nls -ld {path}",
+            ),
+            Step("See why it is not:", "systemctl --failed --type=mount\ndmesg -T | tail -30\nlsblk -f"),
+            Step("Mount it again, as fstab has it (what was written meanwhile is below it):", f"mount {path}"),
+        ),
+        "When `findmnt` names the path, the next verdict is OK.",
+    )
+
+
+def _processes(case: Case) -> Advice:
     cause, steps, confirm = _RESOURCES["process"]
     wanted = case.detail("process") or case.detail("command_line")
     look = Step("See what runs of it:", f"pgrep -af -- {case.arg(wanted)}") if wanted else None

@@ -96,7 +96,7 @@ def timeout(case: Case) -> Advice:
             *(theme.steps if theme else ()),
             *_busy(case),
             Step("If the network is in doubt, see where packets are lost:", f"mtr -rwc 20 {case.arg(case.host)}")
-            if case.target is None or case.target.reaches_out
+            if not case.is_local and (case.target is None or case.target.reaches_out)
             else None,
             case.journal,
         ),
@@ -119,11 +119,19 @@ def _where_it_hangs(case: Case) -> tuple[str, str]:
         return f"{case.code(case.where)} begins its answer and does not end it.", "the answer began but did not end"
     if "connect" in phases:
         cause = f"The process at {case.code(case.where)} accepts connections and does not answer: it is stuck or busy."
-        return cause, f"connected in {format_ms(phases['connect'])}, then nothing"
+        return cause, _last_step(case)
     if phases:
         cause = f"Packets to {case.code(case.where)} get no answer: the machine is down or a firewall drops them."
         return cause, "no connection was made"
     return f"{case.code(case.where)} does not answer in time.", case.message
+
+
+def _last_step(case: Case) -> str:
+    phases = case.phases_ms
+    reached = f"connected in {format_ms(phases['connect'])}"
+    reached += f", TLS handshake in {format_ms(phases['tls'])}" if phases.get("tls") else ""
+    # What is said before an answer over HTTP is all in the phases; elsewhere the message alone knows the step.
+    return f"{reached}, then nothing" if case.has_url else f"{reached}, then: {case.message}"
 
 
 def protocol(case: Case) -> Advice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.diagnosis.advice.reach import steps_of
-from monitor.diagnosis.byhand import by_hand
+from monitor.diagnosis.byhand import as_sent, by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.themes import theme_of
 
@@ -98,7 +98,8 @@ def _server_error(case: Case) -> Advice:
             case.journal,
             case.deployed,
         ),
-        f"A stack trace or a restart in the log at {case.onset_at:%H:%M:%S} UTC, or a deployment before, confirms it.",
+        f"A stack trace or a restart in the log at {case.quote.local(case.onset_at):%H:%M:%S %Z}, or a deployment "
+        "before, confirms it.",
     )
 
 
@@ -127,21 +128,28 @@ def _other_status(case: Case) -> Advice:
 def auth(case: Case) -> Advice:
     if not case.has_url:
         return _other_login(case)
+    own = as_sent(case) if case.target and case.target.sent else None
     refused = {403: "knows the caller and denies access", 407: "is a proxy that wants credentials"}
     does = refused.get(case.http_code, "does not accept the credentials")
     return Advice(
         f"{case.code(case.where)} {does}: a key or password has expired, was changed, or lacks the right.",
         (_code_fact(case) if case.http_code else f"It said {case.message}{case.cite(*SEEN)}.",),
         (
-            Step("Ask without credentials, and see what is wanted:", case.curl("-D - -o /dev/null")),
-            Step(
-                "Ask with the credentials that the check uses (set TOKEN first):",
-                case.curl("-o /dev/null -w '%{http_code}\\n' -H \"Authorization: Bearer $TOKEN\""),
-            ),
+            *((own,) if own else _credentials(case)),
             Step("Put the new value into the environment or `.env`, and let Greenwall read it again."),
         ),
         "If a freshly made credential gets through by hand, the old one was the cause; if it does not, the right is "
         "missing on the server's side.",
+    )
+
+
+def _credentials(case: Case) -> tuple[Step, Step]:
+    return (
+        Step("Ask without credentials, and see what is wanted:", case.curl("-D - -o /dev/null")),
+        Step(
+            "Ask with the credentials that the check uses (set TOKEN first):",
+            case.curl("-o /dev/null -w '%{http_code}\\n' -H \"Authorization: Bearer $TOKEN\""),
+        ),
     )
 
 

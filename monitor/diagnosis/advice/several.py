@@ -8,7 +8,6 @@ from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.commands import explained, openssl
 from monitor.diagnosis.facts import Key
-from monitor.diagnosis.quote import at
 from monitor.diagnosis.quote import verdict as in_words
 from monitor.model import Status
 
@@ -24,7 +23,7 @@ def members(case: Case) -> Advice:
     unknown = [member for member in case.evidence.members if member.status in (None, Status.UNKNOWN)]
     shown = [
         f"{case.code(one.name)} is {in_words(one.status, one.kind)}"
-        + (f" since {at(one.since)}" if one.since else "")
+        + (f" since {case.at(one.since)}" if one.since else "")
         + (f": {case.code(one.message, 120)}" if one.message else "")
         + f"{case.cite(Key.MEMBERS)}."
         for one in bad[:_SHOWN]

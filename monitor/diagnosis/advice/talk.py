@@ -6,6 +6,7 @@ from monitor.diagnosis.advice.reach import steps_of
 from monitor.diagnosis.byhand import by_hand
 from monitor.diagnosis.case import SEEN, Advice, Case, Step
 from monitor.diagnosis.commands import mosquitto_sub
+from monitor.diagnosis.interpreter import python
 from monitor.units import format_duration
 
 
@@ -206,7 +207,7 @@ def _closed(case: Case) -> Advice:
         "sent, or it restarts.",
         case.because,
         steps_of(
-            Step("Talk to it by hand (type what the check sends):", f"python -m websockets {case.arg(case.url)}"),
+            Step("Talk to it by hand (type what the check sends):", f"{python()} -m websockets {case.arg(case.url)}"),
             case.journal,
             case.deployed,
         ),
@@ -220,7 +221,7 @@ def no_websocket_message(case: Case) -> Advice:
         "down, or it wants to be asked in another way.",
         case.because,
         steps_of(
-            Step("Listen to it by hand (type what the check sends):", f"python -m websockets {case.arg(case.url)}"),
+            Step("Listen to it by hand (type what the check sends):", f"{python()} -m websockets {case.arg(case.url)}"),
             Step("Look at what feeds it: a queue, a database, another service."),
             case.journal,
             case.deployed,
@@ -312,7 +313,7 @@ def too_few_packages(case: Case) -> Advice:
         (
             Step(
                 "Install them into Greenwall's own environment, and start it anew:",
-                "pip install -r requirements-extra.txt",
+                f"{python()} -m pip install -r requirements-extra.txt",
             ),
             *steps_of(by_hand(case)),
         ),

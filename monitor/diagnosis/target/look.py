@@ -5,12 +5,14 @@ Owns how URLs are shown (no user name, password, query value or fragment), and t
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from monitor.diagnosis.target.sent import Word
 from monitor.units import format_duration, format_ms
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
@@ -19,11 +21,12 @@ _QUERY = "values of the URL's query"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of a walk; `url` is shown as every URL."""
+    """One request of a walk; `url` is shown as every URL, `sent` is what it sends."""
 
     name: str
     method: str
     url: str
+    sent: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +34,9 @@ class Look:
     """What a check looks at: `does` and `what` read as a sentence, "connects to" and "mail.example:587".
 
     `host` and `port` are empty where there are none, `url` where what is asked does not speak HTTP. `expected` are
-    clauses in words, `left_out` what is not shown because it is secret or may be. `parts` are what else a command
-    needs, by name. `reaches_out`: over a network; `is_here`: it is a part of the machine that Greenwall runs on.
+    clauses in words, `sent` is what a request sends, `left_out` what is not shown because it is secret or may be.
+    `parts` are what else a command needs, by name. `reaches_out`: over a network; `is_here`: it is a part of the
+    machine that Greenwall runs on.
     """
 
     does: str = "looks at"
@@ -42,12 +46,26 @@ class Look:
     host: str = ""
     port: int = 0
     method: str = "GET"
+    sent: tuple[Word, ...] = ()
     expected: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     parts: Mapping[str, str] = field(default_factory=dict)
     requests: tuple[Request, ...] = ()
     reaches_out: bool = True
     is_here: bool = False
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address is the machine's own: one of 127.0.0.0/8, ::1, localhost, 0.0.0.0."""
+    bare = host.strip("[]").rstrip(".").lower()
+    if bare == "localhost" or bare.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def look_at_url(url: str, does: str = "asks", **more: Any) -> Look:

@@ -11,6 +11,7 @@ from monitor.config.kinds.service import ServiceCheck
 from monitor.config.kinds.steps import Step, StepsCheck
 from monitor.config.kinds.websocket import WebsocketCheck
 from monitor.diagnosis.target.look import Look, Request, days, in_time, lasting, limit, look_at_url, said, some
+from monitor.diagnosis.target.sent import sent
 
 # Where each service is, the variable of its key, the page on which it tells of its own troubles.
 _SERVICES = {
@@ -30,6 +31,7 @@ def http(check: HttpCheck) -> Look:
         check.url,
         f"asks {check.method}",
         method=check.method,
+        sent=sent(check.model_dump(by_alias=True, include=_SENT), "check"),
         expected=(*_wants(check), *in_time(check), *(days(check) if is_https and check.wants_certificate else ())),
         left_out=said(
             "parameters that `query` adds" if check.query else None,
@@ -41,6 +43,10 @@ def http(check: HttpCheck) -> Look:
         ),
         parts=some(insecure=not check.verify, ca_file=check.ca_file, server_name=check.server_name),
     )
+
+
+# As `by_alias` does not go for these names: `json_` is `json` in the file.
+_SENT = {"headers", "body", "json_", "form", "body_file", "basic", "bearer"}
 
 
 def _sends(check: HttpCheck) -> bool:
@@ -160,4 +166,5 @@ def steps(check: StepsCheck) -> Look:
 
 def _request(step: Step) -> Request:
     template = step.template
-    return Request(step.name, str(template.get("method", "GET")).upper(), look_at_url(str(template.get("url", ""))).url)
+    method, url = str(template.get("method", "GET")).upper(), look_at_url(str(template.get("url", ""))).url
+    return Request(step.name, method, url, sent(template, step.name))
