@@ -16,9 +16,11 @@ from typing import Any
 import orjson
 
 from monitor.history.snapshot import CheckEntry, OpenAlert, Snapshot
+from monitor.ledger import Tally
 from monitor.model import Flag, Kind, Status
 from monitor.units import clip, format_ms, seconds_between, to_rfc3339
 
+UPTIME_DAYS = 30
 SHORTEST_STALE_S = 10.0
 LONGEST_STALE_S = 60.0
 _SHORT = {
@@ -47,10 +49,13 @@ _IS_UP = frozenset({Status.OK, Status.WARN})
 def board(
     snapshot: Snapshot,
     now: datetime,
-    uptime_30d: float | None = None,
+    together: Tally | None = None,
     members: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """Return the board's document; `members` are the names of the checks that each group is made of."""
+    """Return the board's document.
+
+    `together` is how all checks spent the last 30 days; `members` names the checks that each group is made of.
+    """
     members = members or {}
     alerts = {alert.resource: alert for alert in reversed(snapshot.alerts) if alert.source == "check"}
     checks = [
@@ -67,11 +72,19 @@ def board(
         "timezone": snapshot.checker.timezone,
         "stale_after_s": min(max(2 * min(intervals, default=30.0), SHORTEST_STALE_S), LONGEST_STALE_S),
         "counts": counts,
-        "uptime": None if uptime_30d is None else {"days": 30, "ratio": round(uptime_30d, 6)},
+        "uptime": _uptime(together),
         "notices": [{"level": n.level, "text": n.text, "more": list(n.more)} for n in snapshot.notices],
         "groups": list(dict.fromkeys(entry.group for entry in snapshot.checks.values())),
         "checks": checks,
     }
+
+
+def _uptime(together: Tally | None) -> dict[str, Any] | None:
+    """Return the uptime, and of how much time: of what was watched of a check, on average."""
+    if together is None or together.uptime_ratio is None:
+        return None
+    watched_s = together.watched_s / together.period_s * UPTIME_DAYS * 86400
+    return {"days": UPTIME_DAYS, "ratio": round(together.uptime_ratio, 6), "watched_s": round(watched_s)}
 
 
 def _counted_as(tile: dict[str, Any]) -> str:

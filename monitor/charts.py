@@ -19,7 +19,8 @@ from monitor.model import Status
 NOT_WATCHED = "not watched"
 _ORDER = [Status.FAIL.value, Status.WARN.value, Status.OK.value, Status.UNKNOWN.value, NOT_WATCHED]
 _AXIS_FORMS = ((900, "%H:%M:%S"), (2 * 86400, "%H:%M"), (14 * 86400, "%a %d %b"))
-_LEAST_DRAWN = 0.125
+_LEFT_PX = 48
+Span = tuple[pd.Timestamp, pd.Timestamp]
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,22 @@ def wall_clock(times: pd.Series[Any], timezone: str) -> pd.Series[Any]:
     return clock
 
 
-def latency_chart(results: pd.DataFrame, timezone: str, every_s: float, palette: Palette) -> Any:
-    """Return latency over time from a results frame, with a mark for each verdict that is not OK.
+def clock_span(since: datetime, until: datetime, timezone: str) -> Span:
+    """Return the time to be drawn as the zone's wall-clock time."""
+    begin, end = (pd.Timestamp(at).tz_convert(timezone).tz_localize(None) for at in (since, until))
+    return begin, end
+
+
+def latency_chart(results: pd.DataFrame, timezone: str, span: Span, every_s: float, palette: Palette) -> Any:
+    """Return latency over the span from a results frame, with a mark for each verdict that is not OK.
 
     The line breaks where no verdict came for more than three intervals.
     """
     frame = results[["at", "latency_ms", "status", "message"]].dropna(subset=["latency_ms"]).sort_values("at")
     gaps = (frame["at"].diff().dt.total_seconds() > 3 * every_s).cumsum()
     frame = frame.assign(at=wall_clock(frame["at"], timezone), piece=gaps)
-    x = alt.X("at:T", title=None, axis=_time_axis(frame["at"]))
-    y = alt.Y("latency_ms:Q", title="ms", scale=alt.Scale(zero=True, nice=True))
+    x = alt.X("at:T", title=None, scale=_time_scale(span), axis=_span_axis(span))
+    y = alt.Y("latency_ms:Q", title="ms", scale=alt.Scale(zero=True, nice=True), axis=_left_axis())
     tips = [
         alt.Tooltip("at:T", title="at", format="%Y-%m-%d %H:%M:%S"),
         alt.Tooltip("latency_ms:Q", title="ms", format=".1f"),
@@ -95,18 +102,23 @@ def latency_chart(results: pd.DataFrame, timezone: str, every_s: float, palette:
     return _dressed(alt.layer(line, marks).properties(height=240), palette)
 
 
-def status_strip(results: pd.DataFrame, timezone: str, palette: Palette) -> Any:
-    """Return a band of time coloured by status: each verdict covers the seconds before it that it stands for."""
+def status_strip(results: pd.DataFrame, timezone: str, span: Span, palette: Palette) -> Any:
+    """Return the span as a band coloured by status: each verdict covers the seconds before it that it stands for.
+
+    Its left edge is that of the latency's chart, so that one can be read below the other.
+    """
     frame = results[["at", "status", "covers_s", "message"]].sort_values("at")
     end = wall_clock(frame["at"], timezone)
     # The first verdict after a gap covers nothing; it still shows as a hair.
-    frame = frame.assign(end=end, begin=end - pd.to_timedelta(frame["covers_s"].clip(lower=1), unit="s"))
+    begin = end - pd.to_timedelta(frame["covers_s"].clip(lower=1), unit="s")
+    frame = frame.assign(end=end, begin=begin.where(begin > span[0], span[0]), row="")
     chart = (
         alt.Chart(frame)
-        .mark_bar(height=24)
+        .mark_bar(clip=True)
         .encode(
-            x=alt.X("begin:T", title=None, axis=_time_axis(frame["end"])),
+            x=alt.X("begin:T", title=None, scale=_time_scale(span), axis=_span_axis(span)),
             x2="end:T",
+            y=alt.Y("row:N", title=" ", scale=alt.Scale(padding=0), axis=_left_axis(shown=False)),
             color=_status_colour(palette),
             tooltip=[
                 alt.Tooltip("begin:T", title="from", format="%H:%M:%S"),
@@ -116,7 +128,7 @@ def status_strip(results: pd.DataFrame, timezone: str, palette: Palette) -> Any:
             ],
         )
     )
-    return _dressed(chart.properties(height=52), palette)
+    return _dressed(chart.properties(height=72), palette)
 
 
 def phase_parts(phases_ms: Mapping[str, float]) -> dict[str, float]:
@@ -180,8 +192,7 @@ def bucket_shares(
     """Return name, begin, end, status, seconds, share for each bucket and status, unwatched time made visible.
 
     `seconds` is a frame of `Views.seconds` from `since`; every name gets every bucket until `until`. Shares of one
-    bucket add up to 1: when verdicts cover more than the bucket (the first stands for time before it) they shrink
-    alike.
+    bucket add up to 1: when verdicts cover more than the bucket (the clock was set back) they shrink alike.
     """
     buckets = pd.date_range(since, until, freq=pd.Timedelta(seconds=bucket_s), inclusive="left").as_unit("us")
     every = pd.MultiIndex.from_product([list(names), buckets], names=["name", "bucket"])
@@ -198,19 +209,21 @@ def bucket_shares(
     return long[["name", "begin", "end", "status", "seconds", "share"]]
 
 
-def uptime_bars(
-    shares: pd.DataFrame, names: Sequence[str], span: tuple[pd.Timestamp, pd.Timestamp], palette: Palette
-) -> Any:
-    """Return one row for each check and one cell for each bucket, split by what was known of its seconds.
+def uptime_bars(shares: pd.DataFrame, names: Sequence[str], span: Span, palette: Palette) -> Any:
+    """Return one row for each check and one cell for each bucket.
 
-    `shares` is a frame of `bucket_shares`, `names` the order of rows. FAIL and WARN are drawn at least an eighth of
-    a cell wide: ten seconds of outage in a month must be seen. The tooltip has the exact seconds.
+    `shares` is a frame of `bucket_shares`, `names` the order of rows. A cell has one colour, that of the worst that it
+    saw: ten seconds of outage in a month must be seen, and the right end is now. The tooltip has the seconds.
     """
+    seconds = [
+        alt.Tooltip(f"{column}:Q", title=title, format=",.0f")
+        for column, title in (("down", "down s"), ("degraded", "degraded s"), ("up", "up s"), ("unknown", "unknown s"))
+    ]
     chart = (
-        alt.Chart(_segments(shares))
+        alt.Chart(_cells(shares))
         .mark_bar(height={"band": 0.72})
         .encode(
-            x=alt.X("left:T", title=None, scale=alt.Scale(domain=[str(t) for t in span]), axis=_span_axis(span)),
+            x=alt.X("begin:T", title=None, scale=_time_scale(span), axis=_span_axis(span)),
             x2="right:T",
             y=alt.Y("name:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=240, ticks=False, domain=False)),
             color=_status_colour(palette),
@@ -218,30 +231,36 @@ def uptime_bars(
                 alt.Tooltip("name:N", title="check"),
                 alt.Tooltip("begin:T", title="from", format="%Y-%m-%d %H:%M"),
                 alt.Tooltip("end:T", title="to", format="%Y-%m-%d %H:%M"),
-                alt.Tooltip("status:N"),
-                alt.Tooltip("seconds:Q", format=",.0f"),
-                alt.Tooltip("share:Q", format=".2%"),
+                alt.Tooltip("status:N", title="worst"),
+                *seconds,
             ],
         )
     )
-    return _dressed(chart.properties(height=alt.Step(30)), palette)
+    return _dressed(chart.properties(height=alt.Step(24)), palette)
 
 
-def _segments(shares: pd.DataFrame) -> pd.DataFrame:
-    """Return the shares with `left` and `right`: where in its cell each is drawn, the worst at its right end."""
-    rank = shares["status"].map({name: index for index, name in enumerate(reversed(_ORDER))})
-    frame = shares.assign(rank=rank).sort_values(["name", "begin", "rank"])
-    least = frame["status"].isin([Status.FAIL.value, Status.WARN.value]) * _LEAST_DRAWN
-    drawn = frame["share"].clip(lower=least)
-    cells = [frame["name"], frame["begin"]]
-    drawn = drawn / drawn.groupby(cells).transform("sum")
-    upto, length = drawn.groupby(cells).cumsum(), frame["end"] - frame["begin"]
+def _cells(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a cell: the worst status in it, and its seconds by status."""
+    names = {Status.FAIL: "down", Status.WARN: "degraded", Status.OK: "up", Status.UNKNOWN: "unknown"}
+    cells = shares.pivot_table(index=["name", "begin", "end"], columns="status", values="seconds", aggfunc="sum")
+    cells = cells.reindex(columns=_ORDER).fillna(0.0)
+    worst = (cells > 0).idxmax(axis=1)
+    cells = cells.rename(columns={status.value: name for status, name in names.items()}).assign(status=worst)
+    frame = cells.reset_index()
     # A hair of ground between cells, so that they can be counted.
-    left, right = frame["begin"] + length * (upto - drawn) * 0.94, frame["begin"] + length * upto * 0.94
-    return frame.assign(left=left, right=right)
+    return frame.assign(right=frame["begin"] + (frame["end"] - frame["begin"]) * 0.94)
 
 
-def _span_axis(span: tuple[pd.Timestamp, pd.Timestamp]) -> alt.Axis:
+def _time_scale(span: Span) -> alt.Scale:
+    return alt.Scale(domain=[str(at) for at in span])
+
+
+def _left_axis(shown: bool = True) -> alt.Axis:
+    """Return a vertical axis of one width, whatever its labels are."""
+    return alt.Axis(minExtent=_LEFT_PX, maxExtent=_LEFT_PX, labels=shown, ticks=shown, domain=shown)
+
+
+def _span_axis(span: Span) -> alt.Axis:
     return _time_axis(pd.Series(span))
 
 

@@ -8,29 +8,54 @@ from monitor.history.snapshot import ChannelInfo, Snapshot
 from monitor.model import Severity
 from monitor.ui import frame, markup, sections, words
 from monitor.ui.shared import views
-from monitor.units import format_duration, seconds_between, utc_now
+from monitor.units import clip, format_duration, seconds_between, utc_now
 
-PAST_SHOWN, HELD_SHOWN = 50, 100
+SHOWN, HELD_SHOWN = 50, 100
 SIGNS = {What.SENT: "✓ sent", What.GAVE_UP: "✕ not delivered", None: "… on its way"}
 
 
 def card(alert: Alert, zone: str, acting: bool) -> None:
-    with st.container(border=True):
-        st.markdown(
-            f"{words.alert_badge(alert.status)} {words.severity_badge(alert.severity)} "
-            f":gray-badge[{alert.category.value}] **{words.md(alert.title)}**"
-        )
-        st.text(alert.message)
-        st.caption(" · ".join(facts(alert, zone)))
-        if alert.is_open and acting:
-            buttons(alert)
-        with st.expander("What happened, and who was told"):
+    """Draw one line of an alert, with all that is known of it below, and what is done to it most beside it."""
+    title = words.md(clip(alert.title, 80))
+    badges = f"{words.alert_badge(alert.status)} {words.severity_badge(alert.severity)}"
+    with st.container(horizontal=True, gap="small"):
+        with st.expander(f"{badges} **{title}** :gray[{words.md(lasting(alert))}]"):
+            st.text(alert.message)
+            st.caption(" · ".join(facts(alert, zone)))
+            note = note_of(alert) if alert.is_open and acting else ""
+            ended = alert.is_open and acting and st.button("Resolve", key=f"end-{alert.id}", icon=":material/check:")
             timeline(alert, zone)
+        if alert.is_open and acting:
+            is_taken = alert.status is AlertStatus.ACKNOWLEDGED
+            took = st.button("Acknowledge", key=f"ack-{alert.id}", icon=":material/back_hand:", disabled=is_taken)
+            act(alert, took, ended, note)
+
+
+def note_of(alert: Alert) -> str:
+    return st.text_input(
+        "Note", key=f"note-{alert.id}", placeholder="Note: what you found, or did", label_visibility="collapsed"
+    )
+
+
+def act(alert: Alert, took: bool, ended: bool, note: str) -> None:
+    if not (took or ended):
+        return
+    if not frame.may_act():
+        frame.refused()
+        return
+    command = commands.acknowledge if took else commands.resolve
+    applied = frame.follow(command(views().place, alert.id, frame.by(), note))
+    if applied and applied.ok:
+        st.rerun()
+
+
+def lasting(alert: Alert) -> str:
+    lasted = format_duration(seconds_between(alert.opened_at, alert.resolved_at or utc_now()))
+    return f"{'for' if alert.is_open else 'lasted'} {lasted}"
 
 
 def facts(alert: Alert, zone: str) -> list[str]:
-    lasted = format_duration(seconds_between(alert.opened_at, alert.resolved_at or utc_now()))
-    said = [f"opened {words.local(alert.opened_at, zone)}", f"{'for' if alert.is_open else 'lasted'} {lasted}"]
+    said = [alert.category.value, f"opened {words.local(alert.opened_at, zone)}", lasting(alert)]
     if alert.acknowledged_by:
         said.append(f"taken by {words.md(alert.acknowledged_by)}")
     elif alert.is_open:
@@ -42,25 +67,6 @@ def facts(alert: Alert, zone: str) -> list[str]:
     if alert.runbook:
         said.append(f"[runbook]({alert.runbook})")
     return said
-
-
-def buttons(alert: Alert) -> None:
-    is_taken = alert.status is AlertStatus.ACKNOWLEDGED
-    with st.container(horizontal=True):
-        note = st.text_input(
-            "Note", key=f"note-{alert.id}", placeholder="Note: what you found, or did", label_visibility="collapsed"
-        )
-        took = st.button("Acknowledge", key=f"ack-{alert.id}", icon=":material/back_hand:", disabled=is_taken)
-        ended = st.button("Resolve", key=f"end-{alert.id}", icon=":material/check_circle:")
-    if not (took or ended):
-        return
-    if not frame.may_act():
-        frame.refused()
-        return
-    command = commands.acknowledge if took else commands.resolve
-    applied = frame.follow(command(views().place, alert.id, frame.by(), note))
-    if applied and applied.ok:
-        st.rerun()
 
 
 def timeline(alert: Alert, zone: str) -> None:
@@ -93,7 +99,7 @@ def show_receipts(identifier: str) -> None:
 
 
 def send_by_hand(snapshot: Snapshot) -> None:
-    if not frame.gate():
+    if not frame.gate("send an alert"):
         return
     channels = {channel.name: channel for channel in snapshot.channels}
     with st.form("manual", clear_on_submit=False):
@@ -130,11 +136,44 @@ def send(service: str | None, severity: Severity, message: str, chosen: list[str
             st.session_state["manual_alert"] = applied.alert
 
 
-def listed(alerts: list[Alert], zone: str, acting: bool, nothing: str) -> None:
-    if not alerts:
-        st.info(nothing, icon=":material/check_circle:")
-    for alert in alerts:
-        card(alert, zone, acting)
+def worst_first(alert: Alert) -> tuple[str, bool, float]:
+    return alert.severity.value, alert.status is AlertStatus.ACKNOWLEDGED, -alert.opened_at.timestamp()
+
+
+def filtered(alerts: list[Alert], snapshot: Snapshot, key: str) -> list[Alert]:
+    """Return the alerts that the filters leave."""
+    with st.container(horizontal=True):
+        asked = st.text_input(
+            "Search", key=f"search-{key}", placeholder="name, group or message", icon=":material/search:", width=320
+        )
+        severities = [one for one in Severity if any(alert.severity is one for alert in alerts)]
+        statuses = [one for one in AlertStatus if any(alert.status is one for alert in alerts)]
+        levels = st.pills("Severity", severities, selection_mode="multi", key=f"severity-{key}", width="content")
+        stages = st.pills("Status", statuses, selection_mode="multi", key=f"status-{key}", width="content")
+    wanted = asked.lower().split()
+    return [
+        alert
+        for alert in alerts
+        if (not levels or alert.severity in levels)
+        and (not stages or alert.status in stages)
+        and all(word in searched_in(alert, snapshot) for word in wanted)
+    ]
+
+
+def searched_in(alert: Alert, snapshot: Snapshot) -> str:
+    entry = snapshot.checks.get(alert.resource)
+    return "\n".join([alert.title, alert.resource, alert.message, entry.group if entry else ""]).lower()
+
+
+def listed(alerts: list[Alert], snapshot: Snapshot, acting: bool, key: str) -> None:
+    shown = filtered(alerts, snapshot, key)
+    if not shown:
+        st.info("No alert matches these filters.", icon=":material/filter_alt_off:")
+    with st.container(gap="xsmall"):
+        for alert in shown[:SHOWN]:
+            card(alert, snapshot.checker.timezone, acting)
+    if len(shown) > SHOWN:
+        st.caption(f"The first {SHOWN} of {len(shown)}. Search or filter for the others.")
 
 
 def held_back(snapshot: Snapshot) -> None:
@@ -150,17 +189,20 @@ def held_back(snapshot: Snapshot) -> None:
 
 
 snapshot = frame.open_page("Alerts")
-zone, alerts = snapshot.checker.timezone, views().alerts()
-now_open = [alert for alert in alerts if alert.is_open]
+alerts = views().alerts()
+now_open = sorted((alert for alert in alerts if alert.is_open), key=worst_first)
 past = [alert for alert in alerts if not alert.is_open]
 open_tab, past_tab, send_tab = st.tabs([f"Open ({len(now_open)})", f"Past ({len(past)})", "Send an alert"])
 with open_tab:
-    acting = frame.gate() if now_open else False
-    listed(now_open, zone, acting, "No alert is open.")
+    if now_open:
+        listed(now_open, snapshot, frame.gate("acknowledge or resolve alerts"), "open")
+    else:
+        st.info("No alert is open.", icon=":material/check_circle:")
     held_back(snapshot)
 with past_tab:
-    listed(past[:PAST_SHOWN], zone, False, "No alert has ended yet.")
-    if len(past) > PAST_SHOWN:
-        st.caption(f"The newest {PAST_SHOWN} of {len(past)}; data/alerts.jsonl has all.")
+    if past:
+        listed(past, snapshot, False, "past")
+    else:
+        st.info("No alert has ended yet.", icon=":material/check_circle:")
 with send_tab:
     send_by_hand(snapshot)

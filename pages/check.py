@@ -1,5 +1,7 @@
 """Check: one check from near. What it is, how it is, what was expected and got, how it came to be so."""
 
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,36 +11,27 @@ from monitor import charts, commands
 from monitor.config.kinds.heartbeat import HeartbeatCheck
 from monitor.history.snapshot import CheckEntry, Snapshot
 from monitor.model import Flag, Status
-from monitor.ui import cached, frame, sections, words
+from monitor.ui import cached, choosing, frame, sections
 from monitor.ui.heading import heading
 from monitor.ui.shared import views
-from monitor.units import did_you_mean
+from monitor.units import utc_now
 from monitor.views import Relations
 
+DIAGNOSE = Path(__file__).with_name("diagnose.py")
 HOURS = {"1 h": 1.0, "6 h": 6.0, "24 h": 24.0}
 
 
-def sign(snapshot: Snapshot, name: str) -> str:
-    return words.SIGNS[snapshot.checks[name].state.status]
-
-
-def choose(snapshot: Snapshot) -> CheckEntry:
-    """Return the check of the address, or the one that is picked; the address follows the pick."""
-    names = sorted(snapshot.checks, key=lambda name: (snapshot.checks[name].state.status.badness, name))
-    asked = st.query_params.get("name")
-    if asked and asked not in snapshot.checks:
-        hint = did_you_mean(asked, names)
-        st.warning(f"No check is called {words.md(repr(asked))}{words.md(hint)}. It may have been renamed or removed.")
-    index = names.index(asked) if asked in names else 0
-    name = st.selectbox("Another check", names, index=index, format_func=lambda n: f"{sign(snapshot, n)} {n}")
-    if name != asked:
-        st.query_params["name"] = name
-    return snapshot.checks[name]
+@st.fragment(run_every=5)
+def live_heading(name: str) -> None:
+    """Draw the heading anew by itself: "checked 3 s ago" is not to stand there for an hour."""
+    snapshot = views().now().snapshot
+    if snapshot and name in snapshot.checks:
+        heading(snapshot.checks[name], snapshot)
 
 
 def act(entry: CheckEntry) -> None:
     """Run now, pause or resume, diagnose."""
-    if not frame.gate():
+    if not frame.gate("run, pause or diagnose this check"):
         return
     is_paused = Flag.PAUSED in entry.state.flags
     with st.container(horizontal=True):
@@ -49,7 +42,7 @@ def act(entry: CheckEntry) -> None:
             key="pause",
         )
         if st.button("Diagnose", icon=":material/troubleshoot:", key="diagnose"):
-            st.switch_page("pages/diagnose.py", query_params={"name": entry.name})
+            st.switch_page(DIAGNOSE, query_params={"name": entry.name})
     if not (run or turn):
         return
     if not frame.may_act():
@@ -61,15 +54,17 @@ def act(entry: CheckEntry) -> None:
         st.rerun()
 
 
-def draw_time(entry: CheckEntry, results: pd.DataFrame, zone: str) -> None:
-    """Draw the status over time, and the latency where there is one."""
+def draw_time(entry: CheckEntry, results: pd.DataFrame, hours: float, zone: str) -> None:
+    """Draw the status over the time, and the latency where there is one."""
     if results.empty:
         st.info("No verdict in this time: it was not watched.", icon=":material/visibility_off:")
         return
-    colours = cached.palette()
-    st.altair_chart(charts.status_strip(results, zone, colours), width="stretch", key="strip")
+    colours, until = cached.palette(), utc_now()
+    span = charts.clock_span(until - timedelta(hours=hours), until, zone)
+    st.altair_chart(charts.status_strip(results, zone, span, colours), width="stretch", key="strip")
     if results["latency_ms"].notna().any():
-        st.altair_chart(charts.latency_chart(results, zone, entry.every_s, colours), width="stretch", key="latency")
+        chart = charts.latency_chart(results, zone, span, entry.every_s, colours)
+        st.altair_chart(chart, width="stretch", key="latency")
     st.caption(f"Times in {zone}. Grey could not be judged, empty was not watched.")
 
 
@@ -121,14 +116,21 @@ snapshot = frame.open_page()
 if not snapshot.checks:
     st.info("No checks yet. Add one to checks.yaml; README shows how.", icon=":material/add_circle:")
     st.stop()
-left, right = st.columns([3, 1], gap="large")
-with right:
-    entry = choose(snapshot)
+entry = choosing.asked_for(snapshot)
+if entry is None:
+    st.title("Check", anchor=False)
+    choosing.unknown(snapshot)
+    choosing.chooser(snapshot, "Check", None)
+    choosing.suggested(snapshot)
+    st.stop()
+left, right = st.columns([3, 1], gap="small")
 with left:
-    heading(entry, snapshot)
+    live_heading(entry.name)
     act(entry)
+with right:
+    choosing.chooser(snapshot, "Another check", entry)
 span = st.segmented_control("Time", list(HOURS), default="1 h", required=True, label_visibility="collapsed")
 zone, results = snapshot.checker.timezone, cached.results(entry.name, HOURS[span])
-draw_time(entry, results, zone)
+draw_time(entry, results, HOURS[span], zone)
 verdict(entry, snapshot, cached.newest(entry, results), views().relations(entry.name), zone)
 transitions(entry, HOURS[span], zone)

@@ -7,10 +7,18 @@ import streamlit as st
 
 from monitor.diagnosis import Evidence, diagnose
 from monitor.model import Status
-from monitor.ui import frame, words
+from monitor.ui import choosing, frame, words
 from monitor.ui.shared import views
 
 LOOKBACKS = {"1 h": 3600.0, "6 h": 6 * 3600.0, "24 h": 86400.0}
+WHAT_COMES = """**Diagnose** reads what was recorded in this time and writes here:
+
+- what is wrong, and the likely cause, with how sure that is
+- what else failed then, and what came of past incidents
+- what to do next, and the commands to look by hand
+
+It changes nothing. A language model answers when one is configured, else rules do; the evidence stands below it.
+"""
 
 
 def answer(evidence: Evidence) -> Iterator[str]:
@@ -30,43 +38,42 @@ def answer(evidence: Evidence) -> Iterator[str]:
 snapshot = frame.open_page(
     "Diagnose", "What is wrong, why, and what to do: from recent verdicts, neighbours and past incidents."
 )
-names = sorted(snapshot.checks, key=lambda name: (snapshot.checks[name].state.status.badness, name))
-if not names:
+if not snapshot.checks:
     st.info("No checks yet. Add one to checks.yaml; README shows how.", icon=":material/add_circle:")
     st.stop()
-asked = st.query_params.get("name")
-left, right = st.columns([3, 2], vertical_alignment="bottom")
-name = left.selectbox(
-    "Check",
-    names,
-    index=names.index(asked) if asked in names else 0,
-    format_func=lambda n: f"{words.SIGNS[snapshot.checks[n].state.status]} {n}",
-)
-if name != asked:
-    st.query_params["name"] = name
-span = right.segmented_control("Look back", list(LOOKBACKS), default="1 h", required=True)
-entry = snapshot.checks[name]
+entry = choosing.asked_for(snapshot)
+choosing.unknown(snapshot)
+with st.container(horizontal=True, vertical_alignment="top"):
+    choosing.chooser(snapshot, "Check", entry)
+    span = st.segmented_control("Look back", list(LOOKBACKS), default="1 h", required=True, width="content")
+if entry is None:
+    choosing.suggested(snapshot)
+    st.stop()
 st.markdown(f"{words.status_badge(entry.state.status)} for {words.ago(entry.state.since).removesuffix(' ago')}")
 st.text(entry.state.message)
 if entry.state.status is Status.OK:
     st.caption("It is well now; a diagnosis looks at what happened before.")
-if not frame.gate():
+if not frame.gate("ask for a diagnosis"):
     st.stop()
-with st.container(horizontal=True):
-    start = st.button("Diagnose", type="primary", icon=":material/troubleshoot:", key="start")
-    st.button("Stop", icon=":material/stop_circle:", key="stop", help="Ends an answer that is being written.")
+start = st.button("Diagnose", type="primary", icon=":material/troubleshoot:", key="start")
 if start:
     if not frame.may_act():
         frame.refused()
         st.stop()
-    evidence = views().evidence(name, LOOKBACKS[span])
+    evidence = views().evidence(entry.name, LOOKBACKS[span])
     loaded = views().config()
+    stop = st.empty()
+    stop.button("Stop", icon=":material/stop_circle:", key="stop")
     with st.container(border=True):
         written = st.write_stream(answer(evidence))
-    st.session_state["diagnosis"] = (name, written, evidence.as_text(loaded.environment.redactor()) if loaded else "")
-elif st.session_state.get("diagnosis", ("",))[0] == name:
+    stop.empty()
+    text = evidence.as_text(loaded.environment.redactor()) if loaded else ""
+    st.session_state["diagnosis"] = (entry.name, written, text)
+elif st.session_state.get("diagnosis", ("",))[0] == entry.name:
     with st.container(border=True):
         st.markdown(st.session_state["diagnosis"][1])
-if st.session_state.get("diagnosis", ("",))[0] == name:
+else:
+    st.markdown(WHAT_COMES)
+if st.session_state.get("diagnosis", ("",))[0] == entry.name:
     with st.expander("Evidence", icon=":material/fact_check:"):
         st.code(st.session_state["diagnosis"][2], language=None, wrap_lines=True)

@@ -5,10 +5,11 @@ import streamlit as st
 
 from monitor import charts
 from monitor.model import Status
-from monitor.ui import cached, frame, words
+from monitor.ui import cached, frame, markup, words
 
 NEWEST = 20_000
-COLUMNS = ["at", "name", "status", "kind", "message", "latency_ms", "code", "attempts"]
+COLUMNS = ["at", "status", "name", "kind", "latency_ms", "code", "attempts", "message"]
+LISTED = 50
 
 
 def filtered(results: pd.DataFrame) -> pd.DataFrame:
@@ -42,22 +43,30 @@ if shown.empty:
     st.stop()
 table = shown[COLUMNS].assign(at=charts.wall_clock(shown["at"], zone))
 table["status"] = table["status"].map(lambda s: f"{words.SIGNS[Status(s)]} {s}")
-st.dataframe(
-    table,
-    hide_index=True,
-    height=640,
-    placeholder="",
-    column_config={
-        "at": st.column_config.DatetimeColumn(f"at ({zone})", format="YYYY-MM-DD HH:mm:ss", width="medium"),
-        "name": st.column_config.TextColumn("check", width="medium"),
-        "status": st.column_config.TextColumn("status", width="small"),
-        "kind": st.column_config.TextColumn("kind", width="small"),
-        "message": st.column_config.TextColumn("message", width="large"),
-        "latency_ms": st.column_config.NumberColumn("latency", format="%.1f ms", width="small"),
-        "code": st.column_config.NumberColumn("code", format="%d", width="small"),
-        "attempts": st.column_config.NumberColumn("probes", format="%d", width="small"),
-    },
-)
+with st.container(key="wide"):
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=640,
+        placeholder="",
+        column_config={
+            "at": st.column_config.DatetimeColumn(f"at ({zone})", format="YYYY-MM-DD HH:mm:ss", width=170),
+            "status": st.column_config.TextColumn("status", width=100),
+            "name": st.column_config.TextColumn("check", width=170),
+            "kind": st.column_config.TextColumn("kind", width=90),
+            "latency_ms": st.column_config.NumberColumn("latency", format="%.1f ms", width=90),
+            "code": st.column_config.NumberColumn("code", format="%d", width=60),
+            "attempts": st.column_config.NumberColumn("probes", format="%d", width=65),
+            "message": st.column_config.TextColumn("message"),
+        },
+    )
+# A table of eight columns cannot be read on a phone: there the newest stand below each other.
+with st.container(key="narrow"):
+    newest = table.head(LISTED)
+    seen = newest["status"] + " · " + newest["at"].dt.strftime("%H:%M:%S")
+    st.html(markup.table(("", "", ""), zip(seen, newest["name"], newest["message"], strict=True)))
+    if len(table) > LISTED:
+        st.caption(f"The newest {LISTED}; the CSV has all.")
 left, right = st.columns([4, 1], vertical_alignment="center")
 left.caption(f"{len(shown):,} verdicts. Times in {zone}.")
 right.download_button(

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from monitor import charts
+from monitor.history.snapshot import Snapshot
 from monitor.ledger import ACCOUNTING, Tally
 from monitor.reports import percent
 from monitor.ui import cached, frame
@@ -26,7 +27,7 @@ def table_of(rows: dict[str, Tally], period_s: float, seconds: pd.DataFrame) -> 
             "uptime": percent(one.uptime_ratio),
             "down": format_duration(one.down_s),
             "degraded": format_duration(one.degraded_s),
-            "watched": f"{one.watched_s / period_s:.1%}",
+            "watched": percent(one.watched_s / period_s),
             "median": format_ms(None if pd.isna(latency["p50"].get(name)) else latency["p50"][name]),
             "p95": format_ms(None if pd.isna(latency["p95"].get(name)) else latency["p95"][name]),
         }
@@ -34,36 +35,57 @@ def table_of(rows: dict[str, Tally], period_s: float, seconds: pd.DataFrame) -> 
     )
 
 
+def chosen(snapshot: Snapshot) -> list[str]:
+    """Return the names of the checks that the search and the groups leave."""
+    left, middle, _ = st.columns([2, 3, 3])
+    asked = left.text_input("Search", placeholder="name or group", icon=":material/search:")
+    groups = list(dict.fromkeys(entry.group for entry in snapshot.checks.values()))
+    wanted = middle.multiselect("Groups", groups, placeholder="all")
+    return [
+        entry.name
+        for entry in snapshot.checks.values()
+        if (not wanted or entry.group in wanted)
+        and all(word in f"{entry.name}\n{entry.group}".lower() for word in asked.lower().split())
+    ]
+
+
+def totals(together: Tally, checks: int) -> None:
+    """Say how all of them did. Seconds are added up over checks, and say so."""
+    added = f", sum of {checks} checks" if checks > 1 else ""
+    columns = st.columns(4)
+    columns[0].metric("Up while watched", percent(together.uptime_ratio), border=True)
+    columns[1].metric(f"Down{added}", format_duration(together.down_s), border=True)
+    columns[2].metric(f"Degraded{added}", format_duration(together.degraded_s), border=True)
+    columns[3].metric("Watched", percent(together.watched_s / max(together.period_s, 1)), border=True)
+
+
 snapshot = frame.open_page("Uptime")
 span = st.segmented_control("Span", list(SPANS), default="24 h", required=True, label_visibility="collapsed")
+names = chosen(snapshot)
 period_s, bucket_s = SPANS[span]
 zone, colours = snapshot.checker.timezone, cached.palette()
 # Buckets end on a minute, so that viewers share one answer.
 until = utc_now().replace(second=0, microsecond=0) + timedelta(minutes=1)
 since = until - timedelta(seconds=period_s)
 seconds = cached.seconds(since, until, bucket_s)
-seconds = seconds[seconds["name"].isin(list(snapshot.checks))]
+seconds = seconds[seconds["name"].isin(names)]
 if seconds.empty:
-    st.info("Nothing was watched in this time yet.", icon=":material/hourglass_empty:")
+    text = "Nothing was watched in this time yet." if names else "No check matches."
+    st.info(text, icon=":material/hourglass_empty:" if names else ":material/filter_alt_off:")
     st.stop()
-rows = tallies(seconds, period_s)
-rows = {name: rows[name] for name in snapshot.checks if name in rows}
-together = sum(rows.values(), Tally())
-columns = st.columns(4)
-columns[0].metric("Up while watched", percent(together.uptime_ratio), border=True)
-columns[1].metric("Down, all checks", format_duration(together.down_s), border=True)
-columns[2].metric("Degraded", format_duration(together.degraded_s), border=True)
-columns[3].metric("Watched", f"{together.watched_s / max(together.period_s, 1):.1%}", border=True)
+rows = tallies(zip(seconds["name"], seconds["status"], seconds["seconds"], strict=True), period_s)
+# Trouble first; what was not watched at all last.
+rows = dict(sorted(rows.items(), key=lambda row: 2.0 if row[1].uptime_ratio is None else round(row[1].uptime_ratio, 4)))
+alone = [one for name, one in rows.items() if not snapshot.checks[name].is_group]
+totals(sum(alone, Tally()), len(alone))
 names = list(rows)[:CHARTED]
 drawn = seconds[seconds["name"].isin(names)]
 shares = charts.bucket_shares(drawn, names, since, until, bucket_s, zone)
-clock = (pd.Timestamp(since).tz_convert(zone).tz_localize(None), pd.Timestamp(until).tz_convert(zone).tz_localize(None))
+clock = charts.clock_span(since, until, zone)
 st.altair_chart(charts.uptime_bars(shares, names, clock, colours), width="stretch", key="bars")
 if len(rows) > CHARTED:
-    st.caption(f"The first {CHARTED} of {len(rows)} checks are drawn; the table has all.")
-st.caption(
-    f"{ACCOUNTING}. Times in {zone}. A failure is drawn at least an eighth of its cell wide; grey was not watched."
-)
+    st.caption(f"The worst {CHARTED} of {len(rows)} checks are drawn; the table has all.")
+st.caption(f"{ACCOUNTING}. Times in {zone}. A cell has the colour of the worst that it saw; grey was not watched.")
 st.dataframe(table_of(rows, period_s, seconds), hide_index=True)
 timed = [name for name in rows if seconds.loc[seconds["name"] == name, "p50_ms"].notna().any()]
 if timed:

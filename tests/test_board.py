@@ -10,6 +10,7 @@ import pytest
 from monitor.alerts import AlertStatus
 from monitor.board import board, is_stale, render, summary
 from monitor.history.snapshot import CheckEntry, Notice, OpenAlert
+from monitor.ledger import Tally
 from monitor.model import Flag, Kind, Severity, Status
 from monitor.state import Trouble, Turn
 from tests.make import at, entry, snapshot
@@ -132,11 +133,11 @@ def test_groups_stand_in_the_order_of_the_file_and_notices_and_uptime_are_shown(
         entry("c", group="Shop"),
         notices=(Notice("error", "x", ("y",)),),
     )
-    wall = board(seen, at(), uptime_30d=0.99912345678)
+    wall = board(seen, at(), together=Tally(up_s=99_912.345, down_s=87.655, unknown_s=159_200.0))
 
     assert wall["groups"] == ["Shop", "Db"]
     assert wall["notices"] == [{"level": "error", "text": "x", "more": ["y"]}]
-    assert wall["uptime"] == {"days": 30, "ratio": 0.999123}
+    assert wall["uptime"] == {"days": 30, "ratio": 0.999123, "watched_s": 1_000_000}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ FULL_HD = {"width": 1920, "height": 1080}
 PAGE = """<!doctype html><meta charset="utf-8"><title>host</title><link rel="icon" href="data:,">
 <style>html {{ --st-background-color: {background} }} body {{ margin: 0 }}</style><div id="host"></div>
 <script type="module">
-import board from "/board.js";
+import board from "/{part}.js";
 const root = document.getElementById("host").attachShadow({{mode: "open"}});
 const [style, body] = [document.createElement("style"), document.createElement("div")];
 style.textContent = {css};
@@ -109,9 +109,9 @@ class BoardServer(ThreadingHTTPServer):
     def etag(self) -> str:
         return f'"{hash(json.dumps([self.checks, self.more]))}"'
 
-    def url(self, background: str = "#0e1117", **data: Any) -> str:
+    def url(self, background: str = "#0e1117", part: str = "board", **data: Any) -> str:
         data = {"every_s": 0.2, "url": "/api/board"} | data
-        query = urlencode({"background": background, "data": json.dumps(data)})
+        query = urlencode({"background": background, "part": part, "data": json.dumps(data)})
         return f"http://127.0.0.1:{self.server_address[1]}/?{query}"
 
 
@@ -121,20 +121,25 @@ class BoardHandler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
     def do_GET(self) -> None:
-        routes = {"/": self.page, "/board.js": self.module, "/api/board": self.board}
+        routes = {"/": self.page, "/board.js": self.module, "/news.js": self.module, "/api/board": self.board}
         routes.get(self.path.partition("?")[0], lambda: self.send(404))()
 
     def page(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         parts = {
-            "css": json.dumps(board.style()),
-            "html": json.dumps(board.markup()),
+            "part": query["part"][0],
+            "css": json.dumps(board.style(query["part"][0])),
+            "html": json.dumps(board.markup(query["part"][0])),
         }
         page = PAGE.format(background=query["background"][0], data=query["data"][0], **parts)
         self.send(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
     def module(self) -> None:
-        self.send(200, board.script().encode(), {"Content-Type": "text/javascript; charset=utf-8"})
+        self.send(
+            200,
+            board.script(self.path.strip("/").removesuffix(".js")).encode(),
+            {"Content-Type": "text/javascript; charset=utf-8"},
+        )
 
     def board(self) -> None:
         self.server.asked += 1
@@ -442,7 +447,53 @@ def test_a_board_without_checks_says_so(server, page, expect) -> None:
     page.goto(server.url())
     expect(page.locator(".sentence")).to_have_text("No checks yet")
     expect(page.locator(".tools")).to_be_hidden()
+    expect(page.locator(".empty-text")).to_contain_text("checks.yaml")
     expect(page).to_have_title("Greenwall")
+
+
+def test_what_fails_alike_in_one_group_is_one_card_on_a_wall(server, page, expect) -> None:
+    refused = "Failed to connect to 127.0.0.1:{} after {} ms: Connection refused"
+    farm = [
+        a_check(f"web-{i}", "Farm", "FAIL", kind="connect", message=refused.format(9081, i % 3)) for i in range(300)
+    ]
+    pair = [a_check(f"db-{i}", "Data", "FAIL", kind="connect", message=refused.format(5432, 0)) for i in range(2)]
+    server.checks = [*farm, *pair, a_check("other", "Farm", "FAIL", kind="connect", message=refused.format(9082, 0))]
+    page.goto(server.url(wall=True))
+    expect(page.locator(".sentence")).to_have_text("303 failing")
+    expect(page.locator(".card-name")).to_have_count(4)
+    expect(page.get_by_text("300 in Farm", exact=True)).to_be_visible()
+    expect(page.locator(".tile")).to_have_count(303)
+    page.goto(server.url())
+    expect(page.get_by_text("300 in Farm")).to_have_count(0)
+
+
+def test_a_long_message_has_three_lines_on_a_small_card(server, page, expect) -> None:
+    long = "the reply to AUTH is 535 5.7.8 Authentication credentials invalid, see the log of number "
+    server.checks = [a_check(f"service-{i:04d}", f"Group {i % 4}", "FAIL", message=f"{long * 2}{i}") for i in range(12)]
+    server.checks += [a_check(f"well-{i:04d}", f"Group {i % 4}") for i in range(300)]
+    page.goto(server.url(wall=True))
+    message = page.locator("[data-cards=medium] .card-message").first
+    message.wait_for()
+    assert message.evaluate("node => node.clientHeight / parseFloat(getComputedStyle(node).lineHeight)") > 2.5
+    inside = "node => node.getBoundingClientRect().bottom <= node.closest('.card').getBoundingClientRect().bottom"
+    assert page.locator(".card-foot").first.evaluate(inside)
+
+
+@pytest.mark.parametrize(
+    ("watched_s", "said"), [(480, "uptime 39.84 % of 8 m watched"), (30 * 86400, "uptime 30 d 39.84 %")]
+)
+def test_the_uptime_says_of_how_much(server, page, expect, watched_s, said) -> None:
+    server.more = {"uptime": {"days": 30, "ratio": 0.39841, "watched_s": watched_s}}
+    page.goto(server.url())
+    expect(page.locator(".checked")).to_contain_text(said)
+
+
+def test_a_page_shows_every_line_of_what_is_wrong_with_the_configuration(server, page, expect) -> None:
+    lines = ["checks.yaml:3: a", "checks.yaml:4: b"]
+    server.more = {"notices": [{"level": "error", "text": "checks.yaml is invalid", "more": lines}]}
+    page.goto(server.url())
+    for line in lines:
+        expect(page.locator(".notice pre").get_by_text(line)).to_be_visible()
 
 
 FITS = """() => {
@@ -477,7 +528,7 @@ def test_any_number_of_checks_fits_one_screen(server, page, expect, count, faili
 
 
 def test_trouble_that_does_not_fit_is_counted_not_hidden(server, page, expect) -> None:
-    server.checks = [a_check(f"service-{i:04d}", f"Group {i % 10}", "FAIL") for i in range(1000)]
+    server.checks = [a_check(f"service-{i:04d}", f"Group {i % 10}", "FAIL", message=f"answer {i}") for i in range(1000)]
     page.goto(server.url(wall=True, every_s=5))
     expect(page.locator(".overflow")).to_have_text(re.compile(r"^\+\d+ more$"))
     more = int(page.locator(".overflow").inner_text().removeprefix("+").removesuffix(" more"))
@@ -544,3 +595,31 @@ def test_a_wall_on_a_phone_is_a_page(server, page, expect) -> None:
     expect(page.locator(".card")).to_have_count(3)
     assert page.locator(".board").get_attribute("data-wall") is None
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_page_says_how_old_it_is_and_loudly_that_the_server_is_silent(server, page, expect) -> None:
+    page.clock.install()
+    page.goto(server.url(part="news", every_s=2, run=1))
+    expect(page.locator(".drawn")).to_have_text(re.compile(r"as of \d+ s ago"))
+    page.clock.run_for(30_000)
+    expect(page.locator(".drawn")).to_have_text(re.compile(r"as of [34]\d s ago"))
+    expect(page.locator(".silence")).to_be_hidden()
+    server.mode = "dead"
+    page.clock.run_for(15_000)
+    expect(page.locator(".silence")).to_have_text(
+        re.compile(r"No news from Greenwall for \d+ s: what you see is old\.")
+    )
+    server.mode = "well"
+    page.clock.run_for(3_000)
+    expect(page.locator(".silence")).to_be_hidden()
+    page.evaluate("window.mount({run: 2})")
+    expect(page.locator(".drawn")).to_have_text(re.compile(r"as of \d s ago"))
+
+
+def test_a_checker_that_stands_still_is_not_a_silent_server(server, page, expect) -> None:
+    server.age_s = "500"
+    page.clock.install()
+    page.goto(server.url(part="news", every_s=2, run=1))
+    page.clock.run_for(20_000)
+    expect(page.locator(".drawn")).to_have_text(re.compile(r"as of [23]\d s ago"))
+    expect(page.locator(".silence")).to_be_hidden()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,12 +67,89 @@ def test_the_wall_says_stale_when_the_server_is_gone_and_lives_again(tmp_path: P
         app.process.kill()
         app.process.wait(10)
         wall.get_by_text("STALE").first.wait_for(timeout=30_000)
+        assert not wall.get_by_role("dialog").is_visible(), "nothing of Streamlit's own covers the wall"
         app = start_app(tmp_path, port)
         wall.get_by_text("All well").wait_for(timeout=30_000)
         wall.get_by_text("STALE").first.wait_for(state="hidden")
     finally:
         wall.close()
         stop_app(app)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot suspend a process")
+def test_a_page_says_that_what_it_shows_is_old_while_the_server_hangs(tmp_path: Path, page: Any) -> None:
+    (tmp_path / "checks.yaml").write_text("checks:\n  - {name: self, type: tcp, host: 127.0.0.1, port: 9, every: 5s}\n")
+    app = start_app(tmp_path, free_port())
+    try:
+        for path in PAGES[1:]:
+            page.goto(f"{app.url}/{path}")
+            page.get_by_text(re.compile(r"as of \d+ s ago")).wait_for()
+        os.kill(app.process.pid, signal.SIGSTOP)
+        page.get_by_text(re.compile(r"No news from Greenwall for \d+ s: what you see is old")).wait_for(timeout=40_000)
+        os.kill(app.process.pid, signal.SIGCONT)
+        page.get_by_text("No news from Greenwall").wait_for(state="hidden", timeout=40_000)
+    finally:
+        os.kill(app.process.pid, signal.SIGCONT)
+        stop_app(app)
+
+
+def stands(page: Any, heading: str) -> None:
+    page.get_by_role("heading", name=heading, exact=True).wait_for()
+    assert page.get_by_text("encountered an error").count() == 0
+    assert page.get_by_text("Page not found").count() == 0
+
+
+def test_every_way_from_page_to_page_leads_there(shipped: Running, page: Any) -> None:
+    page.goto(shipped.url)
+    page.get_by_text("All 7 well").wait_for()
+    for name in ("Check", "Results", "Uptime", "Alerts", "Diagnose"):
+        page.get_by_role("link", name=name, exact=True).click()
+        stands(page, name)
+    page.get_by_role("link", name="Board", exact=True).click()
+    page.get_by_role("link", name="db-health").first.click()
+    stands(page, "db-health")
+    page.get_by_role("button", name="Diagnose").click()
+    stands(page, "Diagnose")
+    page.get_by_text("reads what was recorded").wait_for()
+    assert "name=db-health" in page.url
+    page.get_by_role("link", name="Check", exact=True).click()
+    page.get_by_role("combobox", name="Check").click()
+    page.get_by_role("option", name="queue-depth").click()
+    stands(page, "queue-depth")
+    assert "name=queue-depth" in page.url
+    page.goto(shipped.url + "/check?name=db-healt")
+    page.get_by_text("No check is called").wait_for()
+    page.get_by_role("link", name="db-health").click()
+    stands(page, "db-health")
+    page.goto(shipped.url)
+    wall = page.get_by_role("link", name="Open the wall")
+    page.goto(shipped.url + wall.get_attribute("href"))
+    page.locator(".board[data-wall]").wait_for()
+
+
+BUTTON = """node => {
+  const rgb = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
+  const linear = v => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const light = colour => { const [r, g, b] = rgb(colour).map(linear); return 0.2126 * r + 0.7152 * g + 0.0722 * b };
+  const ground = light(getComputedStyle(node).backgroundColor);
+  return Math.min(...[node, ...node.querySelectorAll("p, [data-testid=stIconMaterial]")].map(part => {
+    const [low, high] = [light(getComputedStyle(part).color), ground].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  }));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_a_primary_button_can_be_read(shipped: Running, chromium: Any, scheme: str) -> None:
+    page = chromium.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+    page.goto(shipped.url + "/diagnose?name=db-health")
+    button = page.get_by_role("button", name="Diagnose")
+    button.wait_for(timeout=LONG_MS)
+    assert button.evaluate(BUTTON) >= 4.5
+    page.goto(shipped.url + "/alerts")
+    page.get_by_role("tab", name="Send an alert").click(timeout=LONG_MS)
+    assert page.get_by_role("button", name="Send alert").evaluate(BUTTON) >= 4.5
+    page.close()
 
 
 FAMILY = """

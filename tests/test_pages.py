@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from monitor import charts
 from monitor.alerts import AlertBook, AlertEvent, What
 from monitor.config import load_config
 from monitor.history import pings
@@ -32,6 +34,7 @@ from monitor.model import Finding, Kind, Outcome, Result, Severity, Status
 from monitor.pings import Ping, Signal
 from monitor.state import Rules, advance, unchecked
 from monitor.ui import frame
+from monitor.ui.shared import views
 from monitor.units import utc_now
 from monitor.web.operator import Visitor
 
@@ -193,9 +196,31 @@ def test_check_shows_what_was_expected_and_got_and_who_has_it(folder: Path) -> N
     assert HOSTILE in [text.value for text in app.text], "shown as it is, in an element that renders no markup"
 
 
-def test_check_with_an_unknown_name_says_so(folder: Path) -> None:
+def test_check_with_an_unknown_name_says_so_and_shows_no_other_check(folder: Path) -> None:
     write(folder)
-    assert "No check is called" in words(open_page("check", name="dbb"))
+    app = open_page("check", name="dbb")
+    assert "No check is called" in words(app) and "Did you mean" in words(app)
+    assert 'href="check?name=db"' in markup_of(app)
+    assert app.title[0].value == "Check" and "Expected and got" not in words(app) and not app.button
+    app = open_page("diagnose", name="dbb")
+    assert "No check is called" in words(app) and not app.button
+
+
+def test_check_without_a_name_lets_one_choose_and_suggests_the_worst(folder: Path) -> None:
+    write(folder)
+    app = open_page("check")
+    assert app.selectbox[0].value is None and "Worst now" in words(app)
+    assert re.findall(r'href="check\?name=(\w+)"', markup_of(app)) == ["db"]
+    app.selectbox[0].set_value("web").run()
+    assert app.title[0].value == "web" and app.query_params["name"] in ("web", ["web"])
+
+
+def test_a_visitor_is_told_what_logging_in_is_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONITOR_PASSWORD", "s3cr3t-of-the-operator")
+    monkeypatch.setattr(frame, "visitor", lambda: Visitor("192.0.2.7", {"host": "wall"}))
+    write(folder)
+    for name, act in (("check", "run, pause or diagnose"), ("alerts", "acknowledge or resolve"), ("diagnose", "ask")):
+        assert f"Log in as the operator to {act}" in words(open_page(name, name="db")), name
 
 
 def test_hostile_text_is_escaped_wherever_it_is_markdown(folder: Path) -> None:
@@ -392,9 +417,40 @@ def test_uptime_says_how_it_counts(folder: Path) -> None:
     write(folder)
     app = open_page("uptime")
     table = app.dataframe[0].value.set_index("check")
+    assert list(table.index) == ["db", "web"], "trouble first"
     assert table.loc["web", "uptime"] == "100 %"
+    assert "Down, sum of 2 checks" in [metric.label for metric in app.metric]
+    assert re.fullmatch(r"\d\.\d\d %", table.loc["web", "watched"])
     assert table.loc["db", "down"] == "10 m"
     assert "FAIL is down" in words(app)
+    app.text_input[0].set_value("web").run()
+    assert list(app.dataframe[0].value["check"]) == ["web"]
+    app.text_input[0].set_value("nothing like it").run()
+    assert "No check matches" in words(app)
+
+
+def test_a_cell_of_the_uptime_has_the_colour_of_the_worst_that_it_saw() -> None:
+    hour, since = 3600.0, utc_now().replace(minute=0, second=0, microsecond=0)
+    seen = [("web", since, "FAIL", 10.0), ("web", since, "OK", 3590.0)]
+    seen.append(("web", since + timedelta(hours=1), "OK", 1800.0))
+    seconds = pd.DataFrame(seen, columns=["name", "bucket", "status", "seconds"])
+    until = since + timedelta(hours=3)
+    shares = charts.bucket_shares(seconds, ["web"], since, until, hour, "UTC")
+    chart = charts.uptime_bars(shares, ["web"], charts.clock_span(since, until, "UTC"), charts.DARK).to_dict()
+    [cells] = chart["datasets"].values()
+    assert [cell["status"] for cell in cells] == ["FAIL", "OK", charts.NOT_WATCHED]
+    assert (cells[0]["down"], cells[0]["up"]) == (10.0, 3590.0)
+
+
+def test_the_charts_of_a_check_have_the_whole_of_the_time_that_was_chosen(folder: Path) -> None:
+    write(folder)
+    until = utc_now()
+    span = charts.clock_span(until - timedelta(hours=6), until, "UTC")
+    results = views().results(until - timedelta(hours=6), until, "db")
+    strip = charts.status_strip(results, "UTC", span, charts.DARK).to_dict()
+    latency = charts.latency_chart(results, "UTC", span, 60.0, charts.DARK).to_dict()
+    assert strip["encoding"]["x"]["scale"]["domain"] == [str(at) for at in span]
+    assert all(layer["encoding"]["x"]["scale"] == strip["encoding"]["x"]["scale"] for layer in latency["layer"])
 
 
 def test_alerts_are_acknowledged_with_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,6 +462,32 @@ def test_alerts_are_acknowledged_with_a_note(folder: Path, monkeypatch: pytest.M
     app.button(key="ack-a-1").click().run()
     [(_, command)] = list(waiting(folder / "data" / "inbox"))
     assert (command.verb.value, command.target, command.options) == ("acknowledge", "a-1", {"note": "on it"})
+
+
+def opened(number: int, severity: str, ago_s: float, resource: str) -> AlertEvent:
+    data = {"resource": resource, "source": "check", "title": f"{resource} fails", "message": "refused"}
+    more = {"severity": severity, "category": "SYSTEM", "kind": "connect", "runbook": None}
+    return AlertEvent(utc_now() - timedelta(seconds=ago_s), What.OPENED, f"b-{number}", note="", data=data | more)
+
+
+def test_alerts_stand_worst_and_unacknowledged_first_and_are_found(folder: Path) -> None:
+    write(folder)
+    events = [opened(n, "P3", 60 - n / 10, f"web {n}") for n in range(300)]
+    events += [opened(300, "P1", 3000, "pay"), opened(301, "P1", 4000, "login")]
+    events.append(AlertEvent(utc_now(), What.ACKNOWLEDGED, "b-300", by="ada"))
+    writer = JsonlWriter(folder / "data" / "alerts.jsonl")
+    writer.append([to_line(event.to_json()) for event in events])
+    writer.close()
+    app = open_page("alerts")
+    labels = [expander.label for expander in app.expander]
+    assert ["login" in labels[0], "pay" in labels[1], "db" in labels[2], "web 299" in labels[3]] == [True] * 4
+    assert "The first 50 of 303" in words(app)
+    app.text_input(key="search-open").set_value("shop").run()
+    assert ["db" in expander.label for expander in app.expander][:1] == [True], "its group is Shop"
+    app.text_input(key="search-open").set_value("web 17").run()
+    assert any("web 17 " in expander.label for expander in app.expander)
+    app.text_input(key="search-open").set_value("nothing like it").run()
+    assert "No alert matches" in words(app)
 
 
 def test_diagnose_answers_by_rules_with_its_evidence(folder: Path) -> None:

@@ -9,13 +9,16 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from monitor import charts
+from monitor import charts, garbage
 from monitor.history.snapshot import CheckEntry
 from monitor.ui.shared import views
 from monitor.units import utc_now
 
 TTL_S = 10
 _LONGEST_AGO_H = 31 * 24.0
+# pandas and Altair are loaded by the first page that needs them, here: the board, which is all that many screens
+# ever show, does without their 100 MB. From now on they stay, and no collection after a script's run looks at them.
+garbage.settle()
 
 
 def _turn() -> datetime:

@@ -76,15 +76,16 @@ def may_act() -> bool:
     return OPERATOR.may_act(visitor())
 
 
-def gate() -> bool:
-    """Return whether this visitor may act; say how to become the operator when not."""
+def gate(act: str) -> bool:
+    """Return whether this visitor may act; say how to become the operator, who may `act`, when not."""
     if may_act():
         return True
     if OPERATOR.has_password:
-        st.caption("Acting is the operator's.")
-        st.link_button("Log in", "/operator/login", icon=":material/lock:")
+        st.caption(f":material/lock: Log in as the operator to {act}.")
+        st.link_button("Log in", "/operator/login", icon=":material/login:")
     else:
-        st.caption(f":material/lock: {OPERATOR.why_not(visitor())[0].upper()}{OPERATOR.why_not(visitor())[1:]}.")
+        why = OPERATOR.why_not(visitor())
+        st.caption(f":material/lock: {why[0].upper()}{why[1:]}.")
     return False
 
 

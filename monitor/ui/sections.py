@@ -85,10 +85,13 @@ def changed(entry: CheckEntry, zone: str) -> None:
         st.caption(f"{first}. No good verdict since the checker started to compare it with.")
         return
     st.caption(f"Last good {words.local(good.at, zone)} · {first[0].lower()}{first[1:]}")
-    found = entry.state.changes
+    # The list of members tells theirs.
+    found = [one for one in entry.state.changes if entry.type != "group" or not one.what.startswith("members.")]
     if found:
         rows = [(facts.label_of(one.what), one.before, one.after) for one in found]
         st.html(markup.table(("what", "last good", "first bad"), rows))
+    elif entry.state.changes:
+        return
     elif set(good.facts) & set(bad.facts):
         st.caption("Nothing that both verdicts tell: " + words.md(", ".join(sorted(set(good.facts) & set(bad.facts)))))
     else:

@@ -1,12 +1,14 @@
 """The wall's own files: markup, style, and its script in parts that are one module in the browser.
 
-    words ─▶ time ─▶ payload ─▶ plan ─▶ feed ─▶ nodes ─▶ view ─▶ component
+    words ─▶ time ─▶ payload ─▶ plan ─▶ feed ─▶ nodes ─▶ view ─▶ component      the board
+    words ─▶ time ─▶ payload ─────────▶ feed ─▶ nodes ─▶ news ─▶ component      the age of every other page
 
     feed       asks the server, and knows how old the news is
     payload    turns the untrusted document into a board of known shape
     words      say it in a sentence
     plan       decides sizes, with numbers only: no DOM
     view       patches nodes in place, keyed by check name
+    news       says how old a page is, and that the server is silent
 
 Everything in the document is untrusted: it reaches the page as textContent, never as markup.
 """
@@ -17,19 +19,21 @@ from importlib import resources
 
 _FILES = resources.files(__name__)
 # Streamlit takes one module; each part uses only those before it.
-_PARTS = ("words", "time", "payload", "plan", "feed", "nodes", "view", "component")
+_BOARD = ("words", "time", "payload", "plan", "feed", "nodes", "view", "component")
+_NEWS = ("words", "time", "payload", "feed", "nodes", "news", "component")
 
 
-def markup() -> str:
+def markup(name: str = "board") -> str:
     """Return the HTML that the script fills."""
-    return _FILES.joinpath("board.html").read_text("utf-8")
+    return _FILES.joinpath(f"{name}.html").read_text("utf-8")
 
 
-def style() -> str:
+def style(name: str = "board") -> str:
     """Return the CSS."""
-    return _FILES.joinpath("board.css").read_text("utf-8")
+    return _FILES.joinpath(f"{name}.css").read_text("utf-8")
 
 
-def script() -> str:
+def script(name: str = "board") -> str:
     """Return the ES module; its default export is the component."""
-    return "\n".join(_FILES.joinpath(f"{part}.js").read_text("utf-8") for part in _PARTS)
+    parts = _NEWS if name == "news" else _BOARD
+    return "\n".join(_FILES.joinpath(f"{part}.js").read_text("utf-8") for part in parts)

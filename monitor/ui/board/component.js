@@ -9,7 +9,7 @@ export default function (component) {
   let view = views.get(parent);
   if (!view || !view.root.isConnected || view.stopping.signal.aborted) {
     view?.stop();
-    view = new BoardView(parent);
+    view = new View(parent);
     views.set(parent, view);
   }
   const turn = {};

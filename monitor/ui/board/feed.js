@@ -11,6 +11,7 @@ class Feed {
     this.onAnswer = onAnswer;
     this.startedAt = performance.now();
     this.proof = null; // {at, ageS} of the last answer that said how old it is
+    this.heard = false; // some answer, of whatever kind
     this.answered = false;
     this.trouble = "";
     this.serverOffset = null;
@@ -51,6 +52,7 @@ class Feed {
     try {
       const headers = this.etag ? { "If-None-Match": this.etag } : {};
       const answer = await fetch(this.url, { headers, cache: "no-store", credentials: "same-origin", signal: this.abort.signal });
+      this.heard = true;
       this.trouble = await this.take(answer, askedAt);
     } catch {
       this.trouble = "no answer from the server";
@@ -121,6 +123,12 @@ class Feed {
     if (!this.asking) this.loop();
   }
 
+  // How long no answer has brought news, or, before the first, how long none has come at all.
+  silentMs() {
+    if (this.proof) return performance.now() - this.proof.at + this.slept;
+    return this.heard ? 0 : performance.now() - this.startedAt;
+  }
+
   // {state, ageMs, why}; state is "connecting", "live" or "stale".
   news() {
     const waited = performance.now() - this.startedAt;
@@ -129,7 +137,7 @@ class Feed {
       if (waited < TIMEOUT_MS) return { state: "connecting", ageMs: null, why: "" };
       return { state: "stale", ageMs: null, why: this.trouble || "no answer from the server", waited };
     }
-    const ageMs = this.proof.ageS * 1000 + (performance.now() - this.proof.at) + this.slept;
+    const ageMs = this.proof.ageS * 1000 + this.silentMs();
     const stale = ageMs > this.board.staleAfterS * 1000;
     const why = this.trouble || (stale ? "the checker has stopped: no heartbeat" : "");
     return { state: stale ? "stale" : "live", ageMs, why };

@@ -25,9 +25,29 @@ const follows = (check) => check.tone === "fail" && Boolean(check.held) && !chec
 
 function worstFirst(a, b) {
   return (
-    LOUD.indexOf(a.tone) - LOUD.indexOf(b.tone) || follows(a) - follows(b) || rank(a) - rank(b) ||
+    LOUD.indexOf(a.tone) - LOUD.indexOf(b.tone) || follows(a) - follows(b) || rank(a) - rank(b) || (b.alike ?? 1) - (a.alike ?? 1) ||
     (a.sinceMs ?? Infinity) - (b.sinceMs ?? Infinity) || (a.name < b.name ? -1 : 1)
   );
+}
+
+const FOLDED_FROM = 3;
+// How long it took differs each time, and says nothing of what is wrong.
+const alikeAs = (check) =>
+  [check.group, check.tone, check.kind, check.held, check.takenBy, check.flags, check.message.replace(/\d+(\.\d+)? m?s\b/g, "")].join("\n");
+
+// What fails alike in one group is one trouble: a wall of three hundred times "Connection refused" says less than one card.
+function folded(trouble) {
+  const sets = new Map();
+  for (const check of trouble) {
+    const alike = alikeAs(check);
+    if (!sets.has(alike)) sets.set(alike, []);
+    sets.get(alike).push(check);
+  }
+  const entries = [...sets].flatMap(([alike, checks]) => {
+    // the worst stands for them: it leads the list
+    return checks.length < FOLDED_FROM ? checks : [{ ...checks[0], key: `\u0000${alike}`, alike: checks.length }];
+  });
+  return entries.sort(worstFirst);
 }
 
 // The counts are counted here, from the very tiles on the screen: the sentence cannot disagree with them.
@@ -45,13 +65,14 @@ function readBoard(raw) {
     if (!groups.has(check.group)) groups.set(check.group, []);
     groups.get(check.group).push(check);
   }
+  const trouble = checks.filter((check) => LOUD.includes(check.tone)).sort(worstFirst);
   return {
     title: text(raw.title) || "Greenwall", zone: text(raw.timezone) || "UTC", nowMs: instant(raw.now),
     staleAfterS: raw.stale_after_s > 0 ? Number(raw.stale_after_s) : 20, checks, counts,
     uptime: raw.uptime && Number.isFinite(raw.uptime.ratio) ? raw.uptime : null,
     notices: list(raw.notices).map((notice, i) => readNotice(notice, i)),
     groups: [...groups].filter(([, members]) => members.length).map(([name, members]) => ({ key: name, name, checks: members })),
-    trouble: checks.filter((check) => LOUD.includes(check.tone)).sort(worstFirst),
+    trouble, folded: folded(trouble),
     doubtful: checks.filter((check) => DOUBTFUL.includes(check.tone)),
   };
 }

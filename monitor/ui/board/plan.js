@@ -6,13 +6,13 @@ const CARD_GAP = 16;
 const CARDS = [
   { size: "hero", height: 204, minWidth: 700, most: 1 },
   { size: "large", height: 204, minWidth: 440, most: Infinity },
-  { size: "medium", height: 132, minWidth: 340, most: Infinity },
+  { size: "medium", height: 148, minWidth: 340, most: Infinity },
 ];
 const SMALL_CARD = CARDS[2];
 const CHIP = { height: 36, minWidth: 200 };
 const TILE = { minWidth: 128, maxWidth: 380, minHeight: 28, maxHeight: 168, head: 36, gap: GAP };
 const TILE_LINES = { second: 44, third: 84 }; // from this height on a tile has room for its summary, for a long name
-const SQUARE = { min: 5, max: 56, comfortable: 14, head: 28, minGroup: 168 };
+const SQUARE = { min: 5, max: 56, comfortable: 14, head: 28, minGroup: 212 };
 const MAX_GROUPS_ABREAST = 12;
 
 // Where everything goes on a screen of w x h. Tiles or squares is decided by the number of checks alone as long as the
@@ -48,6 +48,7 @@ function planTrouble(w, budget, troubles, chipsOnly) {
     const spare = budget - stacked(rows, card.height, CARD_GAP);
     if (spare < 0) continue;
     const shown = Math.min(chipRows, 3, Math.floor((spare - CARD_GAP) / (CHIP.height + GAP)));
+    if (chipRows && shown < 1) continue; // they would be drawn over what stands below
     const height = budget - spare + chipHeight(Math.max(0, shown));
     const sized = { size: card.size, cards: troubles, cardCols: Math.ceil(troubles / rows), cardHeight: card.height };
     return { ...sized, chips: Math.max(0, shown) * chipCols, chipCols, height, crowded: false };

@@ -2,11 +2,12 @@
 
 const PAGE_CARDS = 24;
 const PAGE_CHIPS = 240;
+const NARROW_GROUP = 190; // narrower, in units, it has room for its name alone
 const WORDY_TILE = 250; // so wide, in units, a tile has room for the word of its status beside the reason
 const CARD_STATES = { FAIL: "failing", SLOW: "slow", WARN: "warning", FLAPPING: "well again" };
 const RELOAD_JITTER_MS = 15 * 60 * 1000;
 
-class BoardView {
+class View {
   constructor(parent) {
     this.root = parent.querySelector(".board");
     this.tones = new Set();
@@ -27,7 +28,7 @@ class BoardView {
   }
 
   configure(data) {
-    this.data = { every_s: 2, wall: false, url: "/api/board", check_url: "check?name=", theme: null, ...data };
+    this.data = { every_s: 2, wall: false, url: "/api/board", check_url: "check?name=", config: "checks.yaml", theme: null, ...data };
     this.feed.configure(this.data.url, this.data.every_s);
     this.planned = null;
     if (!this.feed.running) {
@@ -99,7 +100,7 @@ class BoardView {
       const shows = this.data.wall ? () => true : (check) => matches(check, this.words, this.tones);
       this.shows = shows;
       this.groups.draw(board.groups);
-      this.trouble = board.trouble.filter(shows);
+      this.trouble = this.data.wall ? board.folded : board.trouble.filter(shows);
       this.drawEmpty(board, board.checks.some(shows));
     }
     this.tick();
@@ -113,7 +114,7 @@ class BoardView {
     setHidden(this.at("empty-clear"), none);
     const asked = this.words.join(" ");
     const nothing = asked ? `Nothing matches “${asked}”.` : "No check has this status.";
-    setText(this.at("empty-text"), none ? "Add the first one to the configuration; it appears here by itself." : nothing);
+    setText(this.at("empty-text"), none ? `Add the first one to ${this.data.config}; it appears here by itself.` : nothing);
   }
 
   // Once a second, and after every answer: whatever a clock changes. Nothing here touches the tiles.
@@ -172,7 +173,7 @@ class BoardView {
     if (news.ageMs !== null) parts.push(`checked ${runningDuration(news.ageMs)} ago`);
     const late = news.state === "live" && news.why;
     if (late) parts.push(news.why);
-    else if (uptime && news.state === "live") parts.push(`uptime ${uptime.days} d ${percent(uptime.ratio)}`);
+    else if (uptime && this.board.checks.length && news.state === "live") parts.push(uptimeText(uptime));
     setAttribute(this.at("checked"), "data-late", late ? "" : null);
     setText(this.at("checked"), parts.join(" · "));
   }
@@ -191,6 +192,7 @@ class BoardView {
   layout(drawn = false) {
     const wall = this.data.wall && innerWidth >= 700 && innerHeight >= 400;
     setAttribute(this.root, "data-wall", wall ? "" : null);
+    setAttribute(this.root, "data-bare", this.data.wall && !wall ? "" : null);
     if (wall) this.layoutWall(drawn);
     else this.layoutPage(drawn);
   }
@@ -208,10 +210,10 @@ class BoardView {
     const stage = this.at("stage");
     const [w, h] = [stage.clientWidth / u, stage.clientHeight / u];
     const sizes = board.groups.map((group) => group.checks.length);
-    const wanted = [w, h, u, sizes, board.trouble.length, board.doubtful.length].join();
+    const wanted = [w, h, u, sizes, board.folded.length, board.doubtful.length].join();
     if (this.planned !== wanted) {
       this.planned = wanted;
-      this.plan = planWall(w, h, sizes, board.trouble.length, board.doubtful.length);
+      this.plan = planWall(w, h, sizes, board.folded.length, board.doubtful.length);
       this.applyPlan(this.plan, u);
     } else if (!drawn) return;
     this.drawTrouble(this.plan.cards, this.plan.chips, this.plan.body.kind === "tiles" ? [] : board.doubtful);
@@ -256,7 +258,7 @@ class BoardView {
       set(node, "top", px(place.y));
       set(node, "width", px(place.width));
       setAttribute(node, "data-terse", place.tileWidth < WORDY_TILE ? "" : null);
-      setAttribute(node, "data-narrow", place.width < WORDY_TILE ? "" : null);
+      setAttribute(node, "data-narrow", place.width < NARROW_GROUP ? "" : null);
       set(node, "--cols", place.cols);
       set(node, "--tile-width", px(place.tileWidth));
     });
@@ -298,7 +300,7 @@ class BoardView {
   patchCard(view, check) {
     setAttribute(view.node, "data-tone", check.tone);
     setAttribute(view.node, "data-follows", follows(check) ? "" : null);
-    setText(view.name, check.name);
+    setText(view.name, titleOf(check));
     setText(view.severity, check.severity);
     setHidden(view.severity, !check.severity);
     setText(view.message, check.message);
@@ -330,7 +332,7 @@ class BoardView {
     const well = make("span");
     const tiles = make("ul", "tiles");
     tiles.setAttribute("role", "list");
-    const node = make("section", "group", make("div", "group-head", name, make("span", "group-well", well, make("span", "group-word", " well"))), tiles);
+    const node = make("section", "group", make("div", "group-head", name, make("span", "group-well", well, " well")), tiles);
     const list = new KeyedList(tiles, (check) => this.makeTile(check), (view, check) => this.patchTile(view, check));
     return { node, name, well, tiles: list };
   }
@@ -416,11 +418,11 @@ function patchSince(view, now) {
 }
 
 function patchRest({ node, inner }, item) {
-  setText(inner, item.overflow ?? item.name);
+  setText(inner, item.overflow ?? titleOf(item));
   if (item.overflow) return;
   setAttribute(node, "data-tone", item.tone);
   setAttribute(node, "data-follows", follows(item) ? "" : null);
-  setAttribute(inner, "aria-label", `${item.name}: ${wordOf(item)}`);
+  setAttribute(inner, "aria-label", `${titleOf(item)}: ${wordOf(item)}`);
   inner.check = item;
 }
 
@@ -446,6 +448,7 @@ function fewNotices(notices) {
 function makeNotice() {
   const [line, first, summary, more] = [make("p"), make("span", "notice-first"), make("summary"), make("pre")];
   const details = make("details", "", summary, more);
+  details.open = true;
   const said = make("span");
   line.append(said, first);
   const node = make("li", "notice", line, details);

@@ -84,6 +84,13 @@ function ownerOf(check) {
   return { before: "nobody has it yet", name: "", nobody: true };
 }
 
+function uptimeText({ days, ratio, watched_s }) {
+  const whole = watched_s === undefined || watched_s > (days - 1) * 86400;
+  return whole ? `uptime ${days} d ${percent(ratio)}` : `uptime ${percent(ratio)} of ${duration(watched_s * 1000)} watched`;
+}
+
+const titleOf = (check) => (check.alike ? `${check.alike} in ${check.group}` : check.name);
+
 // {word, rest}: the word stands where there is room for it and it is not said by the rest; its sign always does.
 function tileLine(check) {
   const line = [...chipFlags(check), check.tone === "maintenance" || check.tone === "paused" ? "" : check.summary];
@@ -102,7 +109,7 @@ function tipText(check, now) {
   const rhythm = turns && `, ${turns}`;
   const owner = LOUD.includes(check.tone) ? ownerOf(check) : null;
   const lines = [
-    check.name,
+    titleOf(check),
     wordOf(check) + since,
     check.message,
     checked + rhythm + (check.stale ? " (stale)" : ""),
