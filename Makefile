@@ -12,7 +12,7 @@ run: $(READY)
 
 # GREENWALL_REQUIRE_BROWSER: a browser test that cannot run fails instead of being skipped.
 test: $(READY) browser check-code
-	GREENWALL_REQUIRE_BROWSER=1 $(BIN)/python -m pytest
+	GREENWALL_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # What few checks need (grpc).
 extra: $(READY)

@@ -184,6 +184,9 @@ def _http(body: bytes, header: bytes = b"X-Peer: hostile", status: bytes = b"200
 
 
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+_CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n"
+# Its first chunk, after which chunks may come that are decompressed to nothing.
+_GZIP_IN_CHUNKS = _CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + b"a\r\n\x1f\x8b\x08\0\0\0\0\0\0\xff\r\n"
 _SERVER_HELLO = b"\x16\3\3\x40\0\2\0\x3f\xfc\3\3"
 _ROW = _message(b"D", struct.pack("!hi", 1, 1) + b"1")
 # What each protocol opens with, and the piece that drip and flood repeat.
@@ -214,7 +217,8 @@ ANSWERS: dict[str, tuple[Opening, bytes, str]] = {
     "one endless header": (_after_hearing(b"HTTP/1.1 200 OK\r\nX-Header: "), b"x", "flood"),
     "100,000 headers": (_after_hearing(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 100_000 + b"\r\n{}"), b"", "cut"),
     "endless hints": (_after_hearing(b""), b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n", "flood"),
-    "endless chunks": (_after_hearing(_OK + b"Transfer-Encoding: chunked\r\n\r\n"), b"1\r\n1\r\n", "flood"),
+    "endless chunks": (_after_hearing(_CHUNKED + b"\r\n"), b"1\r\n1\r\n", "flood"),
+    "endless empty chunks": (_after_hearing(_GZIP_IN_CHUNKS), b"5\r\n\0\0\0\xff\xff\r\n", "flood"),
     "stalled body": (_after_hearing(_OK + b"Content-Length: 1000000\r\n\r\n["), b"", "stall"),
     "500 MB": (_after_hearing(_OK + b"Content-Length: 500000000\r\n\r\n"), b" ", "flood"),
     "redirect loop": (_after_hearing(_http(b"", b"Location: /", b"302 Found")), b"", "cut"),

@@ -149,6 +149,7 @@ def checks_at(peers: Peers) -> list[CheckBase]:
 class Figures:
     """`late_s` are the worst overruns by check, beyond the deadline; `well_late_s` that of the probes that are well."""
 
+    allowance_s: float = ALLOWANCE_S
     probes: int = 0
     took_s: float = 0.0
     late_s: dict[str, float] = field(default_factory=dict)
@@ -168,7 +169,7 @@ class Figures:
     @property
     def wrong(self) -> list[str]:
         """What does not hold, in sentences."""
-        late = {name: f"{late_s:.2f} s" for name, late_s in self.late_s.items() if late_s > ALLOWANCE_S}
+        late = {name: f"{late_s:.2f} s" for name, late_s in self.late_s.items() if late_s > self.allowance_s}
         grown = {
             "threads": self.threads[1] - self.threads[0] - 1,
             "descriptors": self.descriptors[1] - self.descriptors[0] - 3,
@@ -179,11 +180,13 @@ class Figures:
         told += [f"broke in Greenwall: {self.were_internal}"] if self.were_internal else []
         told += [f"a peer that is well was not: {self.well_failed[:3]}"] if self.well_failed else []
         waited_s = max(self.well_late_s, default=0.0)
-        told += [f"a peer that is well waited {waited_s:.2f} s"] if waited_s > MOST_WAITED_S else []
+        told += (
+            [f"a peer that is well waited {waited_s:.2f} s"] if waited_s > max(MOST_WAITED_S, self.allowance_s) else []
+        )
         return told + [f"{what} were left behind" for what, count in grown.items() if count > 0]
 
 
-def soak(count: int, peers: Peers, well: Peers) -> Figures:
+def soak(count: int, peers: Peers, well: Peers, allowance_s: float = ALLOWANCE_S) -> Figures:
     """Run so many probes against the first peers, and some all the while against the second, which are idle."""
     _share_memory()
     checks = checks_at(peers)
@@ -192,7 +195,7 @@ def soak(count: int, peers: Peers, well: Peers) -> Figures:
     with ProbePool(WORKERS, CONNECTIONS) as pool:
         for started in [pool.submit(timed_probe, check, _SETTING) for check in checks]:
             started.result(60)
-    figures = Figures()
+    figures = Figures(allowance_s)
     with _measured(figures), ProbePool(WORKERS, CONNECTIONS) as pool:
         run = _Run(pool, figures)
         healthy = threading.Thread(target=run.watch, args=(made("well", _WELL, well.ports["well"], timeout=5.0),))
@@ -306,7 +309,7 @@ def _give_back() -> None:
 
 def _rows(figures: Figures) -> Iterator[str]:
     yield f"{figures.probes} hostile probes in {figures.took_s:.0f} s: {dict(figures.kinds.most_common())}"
-    yield f"worst overrun {figures.worst_late_s:.3f} s, of {ALLOWANCE_S} s allowed"
+    yield f"worst overrun {figures.worst_late_s:.3f} s, of {figures.allowance_s} s allowed"
     for name, late_s in sorted(figures.late_s.items(), key=lambda one: -one[1])[:5]:
         yield f"  {late_s:6.3f} s  {name}"
     waits = sorted(figures.well_late_s)
@@ -318,9 +321,11 @@ def _rows(figures: Figures) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--probes", type=int, default=10_000, help="how many (10000)")
-    count = parser.parse_args().probes
+    text = f"seconds that one may end too late ({ALLOWANCE_S}); more on a machine that is busy with other work"
+    parser.add_argument("--allowance", type=float, default=ALLOWANCE_S, help=text)
+    asked = parser.parse_args()
     with hostile_peers() as peers, hostile_peers() as well:
-        figures = soak(count, peers, well)
+        figures = soak(asked.probes, peers, well, asked.allowance)
     print("\n".join(_rows(figures)))
     sys.exit("\n".join(figures.wrong) or None)
 

@@ -24,6 +24,7 @@ from monitor.channels.channel import Receipt
 from monitor.channels.mail import Mail
 from monitor.config import Environment, parse_config
 from monitor.model import Category, Kind, Severity
+from tests.conftest import free_port
 
 PASSWORD = "correct horse"
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
@@ -127,12 +128,6 @@ def start() -> Iterator[Start]:
     yield one
     for server in servers:
         server.controller.stop()
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def channel_for(port: int, limit_s: float = 10.0, **variables: str) -> Channel:

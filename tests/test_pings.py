@@ -315,8 +315,8 @@ def test_the_key_is_in_no_file(wall: Wall) -> None:
     ("body", "signal", "why"),
     [
         (b"all done", Signal.SUCCESS, ""),
-        (b"working", Signal.FAIL, "containing 'done'"),
-        (b"done with an error", Signal.FAIL, "without 'error'"),
+        (b"working", Signal.FAIL, "to contain 'done'"),
+        (b"done with an error", Signal.FAIL, "body contains 'error', expected not to"),
         (b"", Signal.FAIL, "empty"),
         (b"done \xff", Signal.FAIL, "no text in UTF-8"),
         (b"done" + b" " * web.BODY_BYTES, Signal.FAIL, "longer than 10000 bytes"),

@@ -29,7 +29,9 @@ from monitor.config import (
     models,
     parse_config,
 )
+from monitor.config.explain import keys_of
 from monitor.config.fields import Block
+from monitor.config.otherwords import key_hint, type_hint
 from monitor.views import Views
 from monitor.web import Operator, make_routes
 
@@ -48,7 +50,11 @@ BLOCKS: dict[str, tuple[type[BaseModel], set[str]]] = {
 }
 BEGIN = "<!-- kinds: written by `make readme` from the models -->\n"
 END = "<!-- end of kinds -->\n"
+# What the example of a group is made of.
+MEMBERS = "".join(f"- {{name: {name}, type: ssh, host: {name}, tags: [storefront]}}\n" for name in "abc")
 TABLE = "| key | default | meaning |\n|---|---|---|"
+# The keys of every check that a reader looks for first, `at` beside the `every` in whose place it stands.
+FIRST = ("type", "name", "group", "tags", "severity", "category", "every", "at", "days", "timezone")
 
 
 def default(field: FieldInfo) -> str:
@@ -70,8 +76,21 @@ def default(field: FieldInfo) -> str:
 
 
 def rows(model: type[BaseModel], left_out: set[str]) -> list[str]:
-    fields = ((name, field) for name, field in model.model_fields.items() if name not in left_out)
-    return [f"| `{field.alias or name}` | {default(field)} | {field.description} |" for name, field in fields]
+    names = dict.fromkeys([*(FIRST if model is CheckBase else ()), *model.model_fields])
+    return [row(name, model.model_fields[name]) for name in names if name not in left_out]
+
+
+def row(name: str, field: FieldInfo) -> str:
+    return f"| `{field.alias or name}` | {default(field)} | {field.description} |"
+
+
+def in_order(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields as a reader expects them: required ones, those of the model's own body, those of its bases."""
+    bodies = [vars(base).get("__annotations__", {}) for base in model.__mro__]
+    names = dict.fromkeys(name for body in bodies for name in body if name in model.model_fields)
+    return {
+        name: model.model_fields[name] for name in sorted(names, key=lambda n: not model.model_fields[n].is_required())
+    }
 
 
 def blocks_in(annotation: object) -> list[type[Block]]:
@@ -90,21 +109,20 @@ def own_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
         http = {name: field.description for name, field in HttpCheck.model_fields.items()}
         shared = {name for name, field in model.model_fields.items() if field.description == http.get(name)}
         # A step has what an http check has; its table need not say all of it again.
-        return {n: f for n, f in model.model_fields.items() if n not in shared or len(shared) < len(http) // 2}
+        return {n: f for n, f in in_order(model).items() if n not in shared or len(shared) < len(http) // 2}
     common = {name: field.description for name, field in CheckBase.model_fields.items()}
     return {
         name: field
-        for name, field in model.model_fields.items()
+        for name, field in in_order(model).items()
         if name != "type" and (name not in common or field.description != common[name])
     }
 
 
 def section(title: str, model: type[BaseModel], example: str = "") -> str:
-    fields = [f"| `{f.alias or name}` | {default(f)} | {f.description} |" for name, f in own_fields(model).items()]
     parts = [f"### {title}", prose(model)]
     if example:
         parts.append(f"```yaml\n{example}```")
-    parts.append("\n".join([TABLE, *fields]))
+    parts.append("\n".join([TABLE, *(row(name, field) for name, field in own_fields(model).items())]))
     return "\n\n".join(parts)
 
 
@@ -138,10 +156,19 @@ def test_the_part_about_kinds_is_what_the_models_say() -> None:
     assert README.split(BEGIN)[1].split(END)[0] == kinds_section(), "run: make readme"
 
 
+@pytest.mark.parametrize("model", [CheckBase, *CHECK_MODELS.values()])
+def test_required_keys_stand_first_in_their_table(model: type[CheckBase]) -> None:
+    table = rows(model, set()) if model is CheckBase else [row(*item) for item in own_fields(model).items()]
+    are_required = ["| required |" in line for line in table]
+
+    assert are_required == sorted(are_required, reverse=True)
+
+
 def test_every_kind_has_an_example_that_is_one_valid_check_of_it() -> None:
     for kind, model in CHECK_MODELS.items():
-        (check,) = parse_config(f"checks:\n{model.example}", Path("checks.yaml"), Environment()).config.checks
-        assert check.type == kind
+        text = f"checks:\n{model.example}{MEMBERS if kind == 'group' else ''}"
+        checks = parse_config(text, Path("checks.yaml"), Environment()).config.checks
+        assert [check.type for check in checks if "storefront" not in check.tags] == [kind]
 
 
 def test_every_table_row_of_a_key_is_one_of_the_code() -> None:
@@ -150,6 +177,21 @@ def test_every_table_row_of_a_key_is_one_of_the_code() -> None:
     tables = re.findall(r"\| key \| default \| meaning \|\n\|[-|]+\|\n((?:\|.*\n)+)", by_hand)
     assert len(tables) == len(BLOCKS)
     assert {line for table in tables for line in table.splitlines()} == known
+
+
+def test_the_words_of_other_monitors_are_those_that_the_hints_know() -> None:
+    table = README.split("| Uptime Kuma | Gatus | blackbox_exporter | here |\n")[1].split("\n\n")[0]
+    rows = [[re.findall(r"`([^`]+)`", cell) for cell in line.strip("|").split("|")] for line in table.splitlines()[1:]]
+    assert len(rows) > 10
+    for *theirs, ours in rows:
+        for column in theirs:
+            for index, word in enumerate(column):
+                # Several types in a row stand for as many of ours, in the same order.
+                type_, kind = word.removeprefix("type: "), ours[index % len(ours)].removeprefix("type: ")
+                hint = type_hint(type_, CHECK_MODELS) if type_ != word else key_hint(word, [kind.partition(":")[0]])
+                assert hint == f" (did you mean {kind!r}?)", (word, kind)
+    keys = {key for model in CHECK_MODELS.values() for key in keys_of(model)}
+    assert {ours[0].partition(":")[0] for *_, ours in rows} - {"type"} <= keys
 
 
 def test_every_command_of_the_command_line_is_described() -> None:
@@ -185,7 +227,7 @@ def test_every_built_in_channel_is_described() -> None:
 
 def test_the_first_check_of_the_readme_is_valid() -> None:
     for example in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
-        text = example if "checks:" in example else f"checks:\n{example}"
+        text = example if "checks:" in example else f"checks:\n{example}{MEMBERS if 'members_tag' in example else ''}"
         environment = Environment(
             {"DB_HOST": "x", "SHOP_TOKEN": "secret", "OPS_SLACK": "https://hooks.slack.com/services/T/B/x"}
         )
