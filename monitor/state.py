@@ -121,8 +121,8 @@ class CheckState:
     """The present of one check.
 
     `ticks` are the letters of the last verdicts as they were seen, oldest first; `streak` counts verdicts since the
-    status is what it is; `memory` is what its probe wants to know the next time; `good` is the last verdict that was
-    OK, in memory only: while it is the last one of all, its result line has it.
+    status is what it is; `memory` is what its probe wants to know the next time; `good` is the last verdict if
+    that was OK, in memory only: its result line has it. What is still needed of it later is in `trouble`.
     """
 
     status: Status
@@ -261,7 +261,7 @@ def advance(state: CheckState, result: Result, rules: Rules = AT_ONCE) -> tuple[
         flags=flags,
         memory=state.memory if seen.memory is None else seen.memory,
         trouble=trouble,
-        good=result if seen.status is Status.OK else state.good,
+        good=result if seen.status is Status.OK else None,
     )
     return after, None if state.status is status else Transition(result.at, state.status, status)
 

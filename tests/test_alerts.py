@@ -72,6 +72,15 @@ def test_an_outage_that_a_person_resolved_is_not_opened_again_by_the_next_failur
     assert life.book.open() == []
 
 
+def test_an_outage_with_a_blind_spot_that_a_person_resolved_is_not_opened_again() -> None:
+    life = Life()
+    life.see(FAIL, UNKNOWN, FAIL)
+    life.take(resolve(life.alert, "ann", "known", at(3)))
+
+    assert life.see(FAIL).reason == f"this outage had alert {life.alert.id}, resolved by ann"
+    assert life.see(OK, FAIL).reason == "failure confirmed"
+
+
 def test_the_next_outage_opens_anew_after_a_person_resolved_the_last() -> None:
     life = Life()
     life.see(FAIL)

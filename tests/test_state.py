@@ -263,6 +263,7 @@ def test_any_story_has_the_status_that_its_rounds_give_it(rules: Rules, statuses
 @quick
 @given(RULES, STORIES)
 @example(Rules(recover_after=2), [FAIL, OK, WARN, FAIL])
+@example(Rules(recover_after=2), [FAIL, OK, UNKNOWN, WARN])
 def test_a_restart_at_any_time_forgets_no_last_good_verdict(rules: Rules, statuses: list[Status]) -> None:
     straight, restarted, lines = unchecked(at(-1)), unchecked(at(-1)), {}
     for second, status in enumerate(statuses):

@@ -68,7 +68,10 @@ def may_not_open(state: CheckState, latest: Alert | None) -> Decision | None:
         return Decision(f"alert {latest.id} is open already")
     # By hand only: what Greenwall itself resolved is over, also when the clock was set back since.
     by_hand = latest is not None and latest.resolved_by not in (CHECKER, CONFIGURATION)
-    if latest and latest.source == "check" and by_hand and latest.opened_at >= state.since:
+    # What fails since before it was resolved is still that outage; `since` is later than its opening when a verdict
+    # in between could not be judged.
+    ended_at = latest.resolved_at if latest else None
+    if latest and latest.source == "check" and by_hand and ended_at and ended_at >= state.since:
         return Decision(f"this outage had alert {latest.id}, resolved by {latest.resolved_by}")
     return None
 
