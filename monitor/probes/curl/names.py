@@ -8,12 +8,13 @@ Here a name that was slow the last time waits in a lane of its own, and who asks
 
 from __future__ import annotations
 
-import ipaddress
 import queue
 import socket
 import threading
 import time
 from collections.abc import Callable
+
+from monitor.config.endpoint import is_address
 
 Found = Callable[["list[str] | OSError"], None]
 # Threads come only when all others are busy, so that this many exist only while many names hang.
@@ -28,11 +29,7 @@ def is_name(host: str) -> bool:
     """Return whether the host needs a look-up: it is no address, and not `localhost` or below it (RFC 6761)."""
     if f".{host.lower().rstrip('.')}".endswith(".localhost"):
         return False
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return True
-    return False
+    return not is_address(host)
 
 
 class _Lane:

@@ -8,7 +8,6 @@ not known: one for `github.io` would be kept, and sent to other hosts below it t
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from email.message import Message
@@ -16,6 +15,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 from urllib.request import Request as JarRequest
 
+from monitor.config.endpoint import is_address
 from monitor.probes.curl import Answer
 from monitor.probes.httprules import values_of
 
@@ -89,7 +89,7 @@ def _acceptable(line: str, url: str) -> str:
         return ""
     kept = [pair]
     # Of its own address or name without a dot it is anyway, and the jar would refuse it.
-    kept += [f"Domain={domain}"] if "." in domain and not _is_address(host) else []
+    kept += [f"Domain={domain}"] if "." in domain and not is_address(host) else []
     kept += [f"Path={said['path']}"] if said.get("path", "").startswith("/") else []
     kept += [f"Max-Age={said['max-age']}"] if _NUMBER.fullmatch(said.get("max-age", "")) else []
     kept += [f"Expires={said['expires']}"] if said.get("expires") else []
@@ -99,12 +99,4 @@ def _acceptable(line: str, url: str) -> str:
 
 def _is_above(domain: str, host: str) -> bool:
     # 127.0.0.1 ends in 0.0.1, but is no part of it; and `com` or `local` would be everybody's.
-    return "." in domain and host.endswith(f".{domain}") and not _is_address(host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return "." in domain and host.endswith(f".{domain}") and not is_address(host)
