@@ -163,3 +163,21 @@ def test_a_name_that_comes_too_late_ends_nothing_twice(resolver: Resolver, ask: 
     resolver.release.set()
     ask("http://shop.none/")
     assert len(told) == 1
+
+
+def test_a_machine_without_threads_is_our_own_trouble_and_passes(
+    resolver: Resolver, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoThread:
+        def __init__(self, **_: Any) -> None: ...
+
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with Peer(OK) as peer, monkeypatch.context() as patch:
+        url = f"http://shop.example:{peer.port}/"
+        patch.setattr(names.threading, "Thread", NoThread)
+        told = ask(url, url)
+        patch.undo()
+        assert isinstance(ask(url)[0], Answer)
+    assert [failure.kind for failure in told] == [Kind.INTERNAL, Kind.INTERNAL]

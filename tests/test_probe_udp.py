@@ -205,7 +205,7 @@ def test_all_who_wait_for_a_name_that_hangs_end_in_time_and_hold_one_thread(reso
 def test_a_name_server_that_fails_is_dns(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict(see(9, host="nobody.broken", timeout=3)) == (Status.FAIL, Kind.DNS)
     # Without descriptors no server can be asked, which looks the same to the resolver.
-    monkeypatch.setattr(resolve, "exhausted", lambda: errno.EMFILE)
+    monkeypatch.setattr("monitor.probes.curl.failure.exhausted", lambda: errno.EMFILE)
     assert verdict(see(9, host="nobody.broken", timeout=3)) == (Status.UNKNOWN, Kind.INTERNAL)
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 
 from monitor.config.endpoint import is_address
 from monitor.model import Kind
-from monitor.probes.curl import exhausted
+from monitor.probes.curl import exhausted_by
 from monitor.probes.curl.names import Names, is_name
 from monitor.probes.deadline import Deadline
 from monitor.probes.verdict import ProbeFailed
@@ -52,7 +52,7 @@ def _found(host: str, deadline: Deadline) -> list[str]:
     try:
         return look_up(host, deadline)
     except OSError as error:
-        ours = exhausted()
+        ours = exhausted_by(error)
         if ours:
             raise OSError(ours, os.strerror(ours)) from error
         name = plain(host, 100)

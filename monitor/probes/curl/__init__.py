@@ -8,7 +8,7 @@ connection and a full handshake, so that a changed certificate or a dead listene
 """
 
 from monitor.probes.curl.blocking import fetch
-from monitor.probes.curl.failure import exhausted, kind_of_error, raise_descriptor_limit
+from monitor.probes.curl.failure import exhausted, exhausted_by, kind_of_error, raise_descriptor_limit
 from monitor.probes.curl.loop import ExchangeLoop
 from monitor.probes.curl.reading import harmless
 from monitor.probes.curl.request import MAX_REDIRECTS, Answer, FetchFailed, Request
@@ -20,6 +20,7 @@ __all__ = [
     "FetchFailed",
     "Request",
     "exhausted",
+    "exhausted_by",
     "fetch",
     "harmless",
     "kind_of_error",

@@ -98,10 +98,18 @@ def no_socket(reason: int, phases_ms: Mapping[str, float], address: str = "") ->
 def no_name(host: str, error: OSError, looked_up_ms: float) -> FetchFailed:
     """Return the failure of a name look-up of our own."""
     phases = {"dns": looked_up_ms, "total": looked_up_ms}
-    if ours := exhausted():
+    if ours := exhausted_by(error):
         return no_socket(ours, phases)
     because = f" ({error.strerror})" if error.strerror and error.errno != socket.EAI_NONAME else ""
     return FetchFailed(Kind.DNS, plain(f"Could not resolve host: {host}{because}"), phases)
+
+
+def exhausted_by(error: OSError) -> int:
+    """Return why a look-up that failed is our own trouble, or 0 when it is not."""
+    # Numbers of a resolver's errors are of another family.
+    if error.errno in EXHAUSTED and not isinstance(error, socket.gaierror):
+        return error.errno
+    return exhausted()
 
 
 def exhausted() -> int:

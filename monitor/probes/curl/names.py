@@ -8,6 +8,7 @@ Here a name that was slow the last time waits in a lane of its own, and who asks
 
 from __future__ import annotations
 
+import errno
 import queue
 import socket
 import threading
@@ -46,13 +47,25 @@ class _Lane:
         self._busy = 0
 
     def submit(self, host: str) -> None:
+        """Have the host looked up; RuntimeError when there is no thread for it and none can be had."""
         with self._lock:
             self._busy += 1
             is_short = self._busy > self._threads and self._threads < self._most
             self._threads += is_short
-        self._hosts.put(host)
         if is_short:
+            self._start()
+        self._hosts.put(host)
+
+    def _start(self) -> None:
+        try:
             threading.Thread(target=self._live, name=self._name, daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._threads -= 1
+                # Those that are there will come to it.
+                if not self._threads:
+                    self._busy -= 1
+                    raise
 
     def _live(self) -> None:
         while True:
@@ -89,20 +102,27 @@ class Names:
                 return
             self._waiting[host] = [done]
             lane = self._slow if host in self._was_slow else self._quick
-        lane.submit(host)
+        try:
+            lane.submit(host)
+        except RuntimeError as error:
+            self._tell(host, OSError(errno.ENOMEM, str(error)))
+
+    def _tell(self, host: str, found: list[str] | OSError) -> None:
+        with self._lock:
+            waiting = self._waiting.pop(host)
+        for done in waiting:
+            done(found)
 
     def _ask(self, host: str) -> None:
         began = time.monotonic()
         found = _addresses(host)
         slow = time.monotonic() - began > _SLOW_S
         with self._lock:
-            waiting = self._waiting.pop(host)
             if slow and len(self._was_slow) < _KEPT_SLOW:
                 self._was_slow[host] = None
             elif not slow:
                 self._was_slow.pop(host, None)
-        for done in waiting:
-            done(found)
+        self._tell(host, found)
 
 
 def _addresses(host: str) -> list[str] | OSError:
