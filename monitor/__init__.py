@@ -2,7 +2,7 @@
 
 The package runs without Streamlit (`python -m monitor run`); only `monitor.ui` and `pages` import it.
 Arrows point down: ui, web, cli -> board, charts, metrics, reports -> checker | commands | views
--> probes, channels, remedy, diagnosis, history -> state, alerts, ledger -> config -> model -> units.
+-> remedies -> probes, channels, diagnosis, history -> state, alerts, ledger -> config -> model -> units.
 """
 
 __version__ = "0.1.0"

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from monitor.alerts import AlertStatus
 from monitor.history.snapshot import CheckEntry, OpenAlert, Snapshot
 from monitor.ledger import Tally
 from monitor.model import Flag, Kind, Status
@@ -76,6 +77,21 @@ def board(
         "notices": [{"level": n.level, "text": n.text, "more": list(n.more)} for n in snapshot.notices],
         "groups": list(dict.fromkeys(entry.group for entry in snapshot.checks.values())),
         "checks": checks,
+        "alerts": [_news(alert) for alert in snapshot.alerts],
+    }
+
+
+def _news(alert: OpenAlert) -> dict[str, Any]:
+    """Return what a browser announces of an alert; `quiet`: a silence, maintenance or a person keeps it back.
+
+    `other`: neither a card of a check tells it nor a notice; it was found by a rule, or reported by somebody.
+    """
+    return {
+        "id": alert.id,
+        "title": clip(alert.title, 120),
+        "severity": alert.severity.value,
+        "other": alert.source not in ("check", "vantage"),
+        "quiet": bool(alert.untold) or alert.status is AlertStatus.SUPPRESSED,
     }
 
 

@@ -14,10 +14,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from monitor.model import Status
+from monitor.ledger import MAINTENANCE
+from monitor.model import Flag, Status
 
 NOT_WATCHED = "not watched"
-_ORDER = [Status.FAIL.value, Status.WARN.value, Status.OK.value, Status.UNKNOWN.value, NOT_WATCHED]
+_ORDER = [Status.FAIL.value, Status.WARN.value, MAINTENANCE, Status.OK.value, Status.UNKNOWN.value, NOT_WATCHED]
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _AXIS_FORMS = ((900, "%H:%M:%S"), (2 * 86400, "%H:%M"), (14 * 86400, "%a %d %b"))
 _LEFT_PX = 48
 Span = tuple[pd.Timestamp, pd.Timestamp]
@@ -25,12 +27,13 @@ Span = tuple[pd.Timestamp, pd.Timestamp]
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours by status, and of lines and texts."""
+    """Colours by status, of lines and texts, and a scale of one hue from few to many that tells by lightness alone."""
 
     by_status: Mapping[str, str]
     line: str
     muted: str
     grid: str
+    few_to_many: tuple[str, ...]
 
 
 # Not the colours of a status; they hold on light and on dark ground.
@@ -46,16 +49,20 @@ _PHASES = {
 _REST = ("rest", "#66788a")
 _OTHER_COLOURS = ("#c08552", "#7f8f3f", "#a0617a")
 DARK = Palette(
-    {"OK": "#37c98b", "WARN": "#f2b53a", "FAIL": "#ff5a5f", "UNKNOWN": "#5c6b78", NOT_WATCHED: "#1f262d"},
+    {"OK": "#37c98b", "WARN": "#f2b53a", "FAIL": "#ff5a5f", "UNKNOWN": "#5c6b78", NOT_WATCHED: "#1f262d"}
+    | {MAINTENANCE: "#6ea8fe"},
     line="#9fb3c4",
     muted="#8b98a5",
     grid="#1c242b",
+    few_to_many=("#19212a", "#1d3f63", "#2f6fad", "#74abe2", "#d3e7fb"),
 )
 LIGHT = Palette(
-    {"OK": "#0d8a5a", "WARN": "#c98500", "FAIL": "#c91f27", "UNKNOWN": "#8794a0", NOT_WATCHED: "#dde3e8"},
+    {"OK": "#0d8a5a", "WARN": "#c98500", "FAIL": "#c91f27", "UNKNOWN": "#8794a0", NOT_WATCHED: "#dde3e8"}
+    | {MAINTENANCE: "#2b65d9"},
     line="#46525d",
     muted="#5c6b78",
     grid="#e3e8ec",
+    few_to_many=("#eaeff3", "#b5d2ee", "#6ba3d6", "#2a6cab", "#0c3763"),
 )
 
 
@@ -69,6 +76,12 @@ def clock_span(since: datetime, until: datetime, timezone: str) -> Span:
     """Return the time to be drawn as the zone's wall-clock time."""
     begin, end = (pd.Timestamp(at).tz_convert(timezone).tz_localize(None) for at in (since, until))
     return begin, end
+
+
+def booked(results: pd.DataFrame) -> pd.DataFrame:
+    """Return a results frame in which verdicts during maintenance have MAINTENANCE as their status."""
+    flags = results["flags"].map(lambda flags: flags is not None and Flag.MAINTENANCE.value in flags)
+    return results.assign(status=results["status"].mask(flags.astype(bool), MAINTENANCE))
 
 
 def latency_chart(results: pd.DataFrame, timezone: str, span: Span, every_s: float, palette: Palette) -> Any:
@@ -107,7 +120,7 @@ def status_strip(results: pd.DataFrame, timezone: str, span: Span, palette: Pale
 
     Its left edge is that of the latency's chart, so that one can be read below the other.
     """
-    frame = results[["at", "status", "covers_s", "message"]].sort_values("at")
+    frame = booked(results)[["at", "status", "covers_s", "message"]].sort_values("at")
     end = wall_clock(frame["at"], timezone)
     # The first verdict after a gap covers nothing; it still shows as a hair.
     begin = end - pd.to_timedelta(frame["covers_s"].clip(lower=1), unit="s")
@@ -217,7 +230,7 @@ def uptime_bars(shares: pd.DataFrame, names: Sequence[str], span: Span, palette:
     """
     seconds = [
         alt.Tooltip(f"{column}:Q", title=title, format=",.0f")
-        for column, title in (("down", "down s"), ("degraded", "degraded s"), ("up", "up s"), ("unknown", "unknown s"))
+        for column, title in ((name, f"{name} s") for name in ("down", "degraded", "up", "maintenance", "unknown"))
     ]
     chart = (
         alt.Chart(_cells(shares))
@@ -241,14 +254,80 @@ def uptime_bars(shares: pd.DataFrame, names: Sequence[str], span: Span, palette:
 
 def _cells(shares: pd.DataFrame) -> pd.DataFrame:
     """Return one row a cell: the worst status in it, and its seconds by status."""
-    names = {Status.FAIL: "down", Status.WARN: "degraded", Status.OK: "up", Status.UNKNOWN: "unknown"}
+    names = {"FAIL": "down", "WARN": "degraded", "OK": "up", "UNKNOWN": "unknown", MAINTENANCE: "maintenance"}
     cells = shares.pivot_table(index=["name", "begin", "end"], columns="status", values="seconds", aggfunc="sum")
     cells = cells.reindex(columns=_ORDER).fillna(0.0)
     worst = (cells > 0).idxmax(axis=1)
-    cells = cells.rename(columns={status.value: name for status, name in names.items()}).assign(status=worst)
+    cells = cells.rename(columns=names).assign(status=worst)
     frame = cells.reset_index()
     # A hair of ground between cells, so that they can be counted.
     return frame.assign(right=frame["begin"] + (frame["end"] - frame["begin"]) * 0.94)
+
+
+def heat_map(week: Sequence[Sequence[int]], palette: Palette) -> Any:
+    """Return hours across, weekdays down; `week` are seven days, Monday first, of 24 counts.
+
+    The lightness says how many, and the number stands in the cell: it is read without any colour.
+    """
+    rows = [
+        {"day": _DAYS[day], "hour": hour, "alerts": count, "from": f"{hour:02}:00", "to": f"{hour + 1:02}:00"}
+        for day, counts in enumerate(week)
+        for hour, count in enumerate(counts)
+    ]
+    most = max((max(counts, default=0) for counts in week), default=0) or 1
+    base = alt.Chart(pd.DataFrame(rows)).encode(
+        x=alt.X("hour:O", title=None, axis=alt.Axis(labelAngle=0, ticks=False, domain=False, labelOverlap=True)),
+        y=alt.Y("day:O", title=None, sort=list(_DAYS), axis=alt.Axis(ticks=False, domain=False)),
+        tooltip=["day:O", "from:N", "to:N", "alerts:Q"],
+    )
+    scale = alt.Scale(domain=[0, most], range=list(palette.few_to_many))
+    cells = base.mark_rect(cornerRadius=3, width={"band": 0.92}, height={"band": 0.88}).encode(
+        color=alt.Color("alerts:Q", scale=scale, legend=None)
+    )
+    is_dark, is_light = palette.few_to_many[-1], palette.few_to_many[0]
+    numbers = (
+        base.transform_filter("datum.alerts > 0")
+        .mark_text(fontSize=12, fontWeight=600)
+        .encode(
+            text="alerts:Q",
+            color=alt.condition(f"datum.alerts > {most} * 0.55", alt.value(is_light), alt.value(is_dark)),
+        )
+    )
+    return _dressed(alt.layer(cells, numbers).properties(height=7 * 34), palette)
+
+
+def calendar(stretches: pd.DataFrame, names: Sequence[str], timezone: str, span: Span, palette: Palette) -> Any:
+    """Return one row a name and one bar a stretch of time.
+
+    `stretches` has name, begins, ends (UTC), word (`maintenance` or `silence`), about.
+    """
+    frame = stretches.assign(
+        begin=wall_clock(stretches["begins"], timezone), end=wall_clock(stretches["ends"], timezone)
+    )
+    words = ["maintenance", "silence"]
+    colours = alt.Scale(domain=words, range=[palette.by_status[MAINTENANCE], palette.by_status["UNKNOWN"]])
+    day = alt.Axis(format="%a %d", tickCount={"interval": "day", "step": 1}, grid=True, labelOverlap=True)
+    chart = (
+        alt.Chart(frame)
+        .mark_bar(height={"band": 0.6}, cornerRadius=3, clip=True)
+        .encode(
+            x=alt.X("begin:T", title=None, scale=_time_scale(span), axis=day),
+            x2="end:T",
+            y=alt.Y("name:N", title=None, sort=list(names), axis=alt.Axis(labelLimit=180, ticks=False, domain=False)),
+            color=alt.Color(
+                "word:N",
+                scale=colours,
+                legend=alt.Legend(orient="top", title=None, labelColor=palette.muted, symbolType="square", offset=4),
+            ),
+            tooltip=[
+                alt.Tooltip("name:N"),
+                alt.Tooltip("about:N", title="for"),
+                alt.Tooltip("begin:T", title="from", format="%a %d %b %H:%M"),
+                alt.Tooltip("end:T", title="until", format="%a %d %b %H:%M"),
+            ],
+        )
+    )
+    return _dressed(chart.properties(height=alt.Step(30)), palette)
 
 
 def _time_scale(span: Span) -> alt.Scale:

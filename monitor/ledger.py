@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from monitor.model import Status
 
+# What sums of seconds have instead of a status for verdicts during maintenance, whatever they said.
+MAINTENANCE = "MAINTENANCE"
 ACCOUNTING = (
     "OK and WARN are up, FAIL is down; UNKNOWN, unwatched time and maintenance count as neither; "
     "groups do not count beside their members"

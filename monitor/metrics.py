@@ -26,6 +26,7 @@ class _SnapshotCollector(Collector):
         if self._snapshot is not None:
             yield from _of_checks(self._snapshot)
             yield from _of_checker(self._snapshot)
+            yield from _of_channels(self._snapshot)
 
 
 def _of_checks(snapshot: Snapshot) -> Iterator[Metric]:
@@ -85,6 +86,24 @@ def _of_checker(snapshot: Snapshot) -> Iterator[Metric]:
     for severity in Severity:
         alerts.add_metric([severity.value], sum(a.severity is severity for a in snapshot.alerts))
     yield alerts
+
+
+def _of_channels(snapshot: Snapshot) -> Iterator[Metric]:
+    configured = GaugeMetricFamily("greenwall_channel_configured", "1 when the channel can send.", labels=["channel"])
+    messages = CounterMetricFamily(
+        "greenwall_channel_messages", "Messages since the start, by how they ended.", labels=["channel", "end"]
+    )
+    waiting = GaugeMetricFamily("greenwall_channel_waiting", "What still has to be told.", labels=["channel"])
+    delay = CounterMetricFamily(
+        "greenwall_channel_delay_seconds", "Sum of the times from queued to sent, since the start.", labels=["channel"]
+    )
+    for channel in snapshot.channels:
+        configured.add_metric([channel.name], float(channel.configured))
+        messages.add_metric([channel.name, "sent"], channel.sent)
+        messages.add_metric([channel.name, "failed"], channel.failed)
+        waiting.add_metric([channel.name], channel.waiting)
+        delay.add_metric([channel.name], channel.delay_s)
+    yield from (configured, messages, waiting, delay)
 
 
 def exposition(snapshot: Snapshot | None) -> bytes:

@@ -68,6 +68,12 @@ class Severity(StrEnum):
     def word(self) -> str:
         return {"P1": "critical", "P2": "high", "P3": "medium", "P4": "low"}[self.value]
 
+    @property
+    def milder(self) -> Severity:
+        """The next one down; P4 has none below it."""
+        steps = list(Severity)
+        return steps[min(steps.index(self) + 1, len(steps) - 1)]
+
     @classmethod
     def parse(cls, text: str) -> Severity:
         """Return the severity for `P1`, `p1`, `critical`, …; ValueError names what is accepted."""
@@ -93,6 +99,19 @@ class Category(StrEnum):
     AVAILABILITY = "AVAILABILITY"
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What routes and silences look at of a check or an alert: `name` is a check's name or an alert's resource."""
+
+    name: str
+    type: str
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    severity: Severity = Severity.P3
+    category: Category = Category.APPLICATION
+    owner: str = ""
+
+
 class Flag(StrEnum):
     """What is also true of a check, beside its status."""
 
@@ -110,6 +129,7 @@ class Event(StrEnum):
     FIRST_FAIL = "first_fail"
     RECOVERED = "recovered"
     DEADLINE_MISS = "deadline_miss"
+    WARN = "warn"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class ServiceReport:
     incidents: int
     mean_time_to_recover_s: float | None
     is_group: bool = False
+    maintenance_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class Report:
         rows = [f"{'service':<{width}}  {'uptime':>9}  {'down':>10}  {'degraded':>10}  {'unknown':>10}  incidents"]
         for s in self.services:
             times = "  ".join(f"{format_duration(t):>10}" for t in (s.down_s, s.degraded_s, s.unknown_s))
-            rows.append(f"{names[s.service]:<{width}}  {percent(s.uptime_ratio):>9}  {times}  {s.incidents:>9}")
+            planned = f"  {format_duration(s.maintenance_s)} in maintenance" if s.maintenance_s else ""
+            up = f"{percent(s.uptime_ratio):>9}"
+            rows.append(f"{names[s.service]:<{width}}  {up}  {times}  {s.incidents:>9}{planned}")
         total = f"All together: {percent(self.uptime_ratio)} up. {self.accounting}."
         return "\n".join([head, "", *rows, "", total, *(f"- {line}" for line in self.insights)])
 
@@ -104,6 +107,7 @@ def _service(
         incidents=len(mine),
         mean_time_to_recover_s=round(sum(repairs) / len(repairs), 1) if repairs else None,
         is_group=is_group,
+        maintenance_s=round(seconds.maintenance_s, 1),
     )
 
 

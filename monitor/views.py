@@ -9,13 +9,17 @@ import logging
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from monitor.alerts import Alert, AlertBook
+from monitor.alerts import Alert, AlertBook, AlertEvent
+from monitor.alerts.patterns import Patterns, patterns
+from monitor.channels import Letterhead, preview, read_templates, sample
 from monitor.config import (
     CheckBase,
     ConfigError,
@@ -30,11 +34,14 @@ from monitor.diagnosis import Evidence, gather
 from monitor.diagnosis.target import shown_url
 from monitor.history.alertlog import read_events
 from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame, totals
+from monitor.history.silencelog import read_silences
 from monitor.history.snapshot import Snapshot
 from monitor.history.statefile import StateFile
-from monitor.ledger import Tally, tally
-from monitor.model import Result, Status
+from monitor.ledger import MAINTENANCE, Tally, tally
+from monitor.model import Result, Status, Subject
+from monitor.oncall import OnCall
 from monitor.pings import FOLDER, Ping, file_name, parse
+from monitor.silences import Quiet, Silence, SilenceBook, planned, quiet, subject_of
 from monitor.units import plain, seconds_between, utc_now
 
 if TYPE_CHECKING:
@@ -188,6 +195,55 @@ class Views:
     def alert(self, identifier: str) -> Alert | None:
         return self._book().get(identifier)
 
+    def held(self, resource: str) -> AlertEvent | None:
+        """Return the last record of why a failure of this check opened no alert."""
+        return self._book().held(resource)
+
+    def joined(self, batch: str) -> int:
+        """Return how many alerts the message with this key told of."""
+        path = self.place.alerts
+        counts = self._kept.get("joined", _stamp(path), lambda: _batches(self._book().all()))
+        return counts.get(batch, 0)
+
+    def patterns(self, days: int) -> Patterns:
+        """Return what the alerts of the last days have in common, in the zone of the configuration."""
+        loaded = self.config()
+        zone = ZoneInfo(loaded.config.general.timezone if loaded else "UTC")
+        return patterns(self._book().all(), utc_now(), days, zone)
+
+    def silences(self) -> Sequence[Silence]:
+        """Return the silences that people made, and the maintenance; those that are over, too. The newest first."""
+        path = self.place.silences
+        return self._kept.get("silences", _stamp(path), lambda: SilenceBook(read_silences(path)).all())[::-1]
+
+    def planned(self) -> tuple[Silence, ...]:
+        """Return the maintenance that the configuration plans; none while it is invalid."""
+        loaded = self.config()
+        return self._kept.get("planned", loaded.sources.stamps, lambda: planned(loaded)) if loaded else ()
+
+    def subjects(self) -> Mapping[str, Subject]:
+        """Return what silences look at of each check; nothing while the configuration is invalid."""
+        loaded = self.config()
+        return self._kept.get("subjects", loaded.sources.stamps, lambda: _subjects(loaded.checks)) if loaded else {}
+
+    def quiet(self, name: str) -> Quiet | None:
+        """Return the silence or maintenance that this check is meant by now."""
+        subject = self.subjects().get(name)
+        return quiet(subject, [*self.silences(), *self.planned()], utc_now()) if subject else None
+
+    def on_call(self) -> tuple[OnCall, ...]:
+        """Return the rotas; none while the configuration is invalid."""
+        loaded = self.config()
+        return tuple(one.plan(loaded.config.general.timezone) for one in loaded.config.on_call) if loaded else ()
+
+    def preview(self, event: str, count: int = 1) -> Mapping[str, str]:
+        """Return what channels would get for made-up alerts: subject, text, html, short."""
+        loaded, now = self.config(), utc_now()
+        templates, _ = read_templates(self.place.config.parent)
+        general = loaded.config.general if loaded else None
+        zone, url = (general.timezone, general.wall_url) if general else ("UTC", None)
+        return preview(sample(now, event, count), Letterhead(url, zone, templates), now)
+
     def _book(self) -> AlertBook:
         path = self.place.alerts
         return self._kept.get("alerts", _stamp(path), lambda: AlertBook(read_events(path)))
@@ -268,6 +324,15 @@ class Views:
         return list(dict.fromkeys([*(snapshot.checks if snapshot else ()), *watched]))
 
 
+def _batches(alerts: Iterable[Alert]) -> Mapping[str, int]:
+    carried = {(n.batch, alert.id) for alert in alerts for n in alert.notifications.values() if n.batch}
+    return Counter(batch for batch, _ in carried)
+
+
+def _subjects(checks: Mapping[str, CheckBase]) -> dict[str, Subject]:
+    return {name: subject_of(check) for name, check in checks.items() if check.enabled}
+
+
 def _members(checks: Mapping[str, CheckBase]) -> dict[str, tuple[str, ...]]:
     groups = {
         name: members_of(check, checks.values()) for name, check in checks.items() if isinstance(check, GroupCheck)
@@ -276,12 +341,20 @@ def _members(checks: Mapping[str, CheckBase]) -> dict[str, tuple[str, ...]]:
 
 
 def tallies(rows: Iterable[tuple[str, str, float]], period_s: float) -> dict[str, Tally]:
-    """Return the tally of each check from rows of check, status and seconds, which add up to the period at most."""
-    sums: dict[str, dict[Status, float]] = {}
+    """Return the tally of each check from rows of check, status or MAINTENANCE, and seconds.
+
+    The seconds add up to the period at most.
+    """
+    sums: dict[str, dict[str, float]] = {}
     for name, status, seconds in rows:
         of_name = sums.setdefault(name, {})
-        of_name[Status(status)] = of_name.get(Status(status), 0.0) + float(seconds)
-    return {name: tally(seconds, period_s) for name, seconds in sums.items()}
+        of_name[status] = of_name.get(status, 0.0) + float(seconds)
+    return {name: _tally(seconds, period_s) for name, seconds in sums.items()}
+
+
+def _tally(sums: Mapping[str, float], period_s: float) -> Tally:
+    judged = {Status(status): seconds for status, seconds in sums.items() if status != MAINTENANCE}
+    return tally(judged, period_s, sums.get(MAINTENANCE, 0.0))
 
 
 def to_results(frame: pd.DataFrame) -> list[Result]:

@@ -11,7 +11,7 @@ from monitor import charts, commands
 from monitor.config.kinds.heartbeat import HeartbeatCheck
 from monitor.history.snapshot import CheckEntry, Snapshot
 from monitor.model import Flag, Status
-from monitor.ui import cached, choosing, frame, sections
+from monitor.ui import alertlist, cached, choosing, frame, remedies, sections
 from monitor.ui.heading import heading
 from monitor.ui.shared import views
 from monitor.units import utc_now
@@ -43,6 +43,8 @@ def act(entry: CheckEntry) -> None:
         )
         if st.button("Diagnose", icon=":material/troubleshoot:", key="diagnose"):
             st.switch_page(DIAGNOSE, query_params={"name": entry.name})
+        if st.button("Silence …", icon=":material/volume_off:", key="silence"):
+            st.switch_page(DIAGNOSE.with_name("silences.py"), query_params={"check": entry.name})
     if not (run or turn):
         return
     if not frame.may_act():
@@ -65,7 +67,7 @@ def draw_time(entry: CheckEntry, results: pd.DataFrame, hours: float, zone: str)
     if results["latency_ms"].notna().any():
         chart = charts.latency_chart(results, zone, span, entry.every_s, colours)
         st.altair_chart(chart, width="stretch", key="latency")
-    st.caption(f"Times in {zone}. Grey could not be judged, empty was not watched.")
+    st.caption(f"Times in {zone}. Blue is maintenance, grey could not be judged, empty was not watched.")
 
 
 def verdict(entry: CheckEntry, snapshot: Snapshot, last: dict[str, Any], related: Relations, zone: str) -> None:
@@ -133,4 +135,6 @@ span = st.segmented_control("Time", list(HOURS), default="1 h", required=True, l
 zone, results = snapshot.checker.timezone, cached.results(entry.name, HOURS[span])
 draw_time(entry, results, HOURS[span], zone)
 verdict(entry, snapshot, cached.newest(entry, results), views().relations(entry.name), zone)
+remedies.remedies(entry, zone)
 transitions(entry, HOURS[span], zone)
+alertlist.of_check(entry.name, zone)

@@ -27,6 +27,7 @@ def table_of(rows: dict[str, Tally], period_s: float, seconds: pd.DataFrame) -> 
             "uptime": percent(one.uptime_ratio),
             "down": format_duration(one.down_s),
             "degraded": format_duration(one.degraded_s),
+            "maintenance": format_duration(one.maintenance_s),
             "watched": percent(one.watched_s / period_s),
             "median": format_ms(None if pd.isna(latency["p50"].get(name)) else latency["p50"][name]),
             "p95": format_ms(None if pd.isna(latency["p95"].get(name)) else latency["p95"][name]),
@@ -52,11 +53,17 @@ def chosen(snapshot: Snapshot) -> list[str]:
 def totals(together: Tally, checks: int) -> None:
     """Say how all of them did. Seconds are added up over checks, and say so."""
     added = f", sum of {checks} checks" if checks > 1 else ""
-    columns = st.columns(4)
-    columns[0].metric("Up while watched", percent(together.uptime_ratio), border=True)
-    columns[1].metric(f"Down{added}", format_duration(together.down_s), border=True)
-    columns[2].metric(f"Degraded{added}", format_duration(together.degraded_s), border=True)
-    columns[3].metric("Watched", percent(together.watched_s / max(together.period_s, 1)), border=True)
+    told = {
+        "Up while watched": percent(together.uptime_ratio),
+        f"Down{added}": format_duration(together.down_s),
+        f"Degraded{added}": format_duration(together.degraded_s),
+        "Watched": percent(together.watched_s / max(together.period_s, 1)),
+    }
+    if together.maintenance_s:
+        told[f"Maintenance{added}"] = format_duration(together.maintenance_s)
+    with st.container(horizontal=True):
+        for name, value in told.items():
+            st.metric(name, value, border=True, width="content")
 
 
 snapshot = frame.open_page("Uptime")
@@ -85,7 +92,10 @@ clock = charts.clock_span(since, until, zone)
 st.altair_chart(charts.uptime_bars(shares, names, clock, colours), width="stretch", key="bars")
 if len(rows) > CHARTED:
     st.caption(f"The worst {CHARTED} of {len(rows)} checks are drawn; the table has all.")
-st.caption(f"{ACCOUNTING}. Times in {zone}. A cell has the colour of the worst that it saw; grey was not watched.")
+st.caption(
+    f"{ACCOUNTING}. Times in {zone}. A cell has the colour of the worst that it saw; blue is "
+    "maintenance, grey was not watched."
+)
 st.dataframe(table_of(rows, period_s, seconds), hide_index=True)
 timed = [name for name in rows if seconds.loc[seconds["name"] == name, "p50_ms"].notna().any()]
 if timed:

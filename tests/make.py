@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, on_verdict
+from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, Muted, Route, What, World, on_verdict, tell
 from monitor.config import CheckBase, Environment, HttpCheck, LoadedConfig, parse_config
 from monitor.history.snapshot import CheckEntry, CheckerInfo, Snapshot
 from monitor.model import Kind, Outcome, Result, Severity, Status
@@ -70,11 +71,16 @@ def snapshot(*entries: CheckEntry, **fields: Any) -> Snapshot:
 
 
 class Life:
-    """One check from verdict to verdict, a second each: its state, its book, its last decision."""
+    """One check from verdict to verdict, a second each: its state, its book, its last decision, who is told.
+
+    `channels` are told of what no route covers; `muted` is why nobody is told now.
+    """
 
     def __init__(self, check: CheckBase | None = None, channels: tuple[str, ...] = ("email", "slack")) -> None:
         self.check = check or http_check()
         self.channels = channels
+        self.routes: tuple[Route, ...] = ()
+        self.muted: Muted | None = None
         self.rules: Rules = AT_ONCE
         self.hold = ""
         self.state = unchecked(at(-1))
@@ -88,16 +94,37 @@ class Life:
             self.state, _ = advance(self.state, verdict, self.rules)
             name = self.check.name
             latest, held = self.book.latest(name), self.book.held(name)
-            decision = on_verdict(self.check, self.state, latest, self.channels, verdict.at, self.hold, held)
-            self.take(decision)
+            decision = self.take(on_verdict(self.check, self.state, latest, verdict.at, lambda *_: self.hold, held))
         return decision
 
     def take(self, decision: Decision) -> Decision:
+        """Do what was decided, and tell who is to be told of it; return it with those events, too."""
         for event in decision.events:
-            self.events.append(event)
-            self.book.apply(event)
+            self.record(event)
+        told = self.tell(decision.events[-1].at if decision.events else at(self.second))
         self.second += 1
-        return decision
+        return replace(decision, events=(*decision.events, *told))
+
+    def tell(self, now: datetime) -> list[AlertEvent]:
+        """Tell what is to be told of all alerts now; return the events of that."""
+        told = []
+        for alert in self.book.all():
+            events = tell(alert, self.world, now).events
+            told += [self.record(event) for event in events]
+        return told
+
+    def record(self, event: AlertEvent) -> AlertEvent:
+        if event.what is What.QUEUED and "batch" not in event.data:
+            # Each goes by itself, as it does from a channel that joins nothing.
+            key = f"{event.alert}:{event.data['event']}:{event.data['channel']}"
+            event = replace(event, data={**event.data, "batch": key})
+        self.events.append(event)
+        self.book.apply(event)
+        return event
+
+    @property
+    def world(self) -> World:
+        return World(self.routes, muted=lambda *_: self.muted, open_of=self.book.of, fallback=self.channels)
 
     @property
     def alert(self) -> Alert:

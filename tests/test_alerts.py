@@ -1,23 +1,32 @@
 """The story of an alert: when it opens and closes, and who is told."""
 
+from typing import Any
+
 import pytest
 
 from monitor.alerts import (
     CHECKER,
     AlertStatus,
     Decision,
+    Report,
     What,
     category_of,
+    counted_every_s,
+    due_at,
     on_blind,
     on_removed,
+    on_report,
     on_sight,
+    on_time,
     on_verdict,
     resolve,
+    suppress,
 )
 from monitor.config import CheckBase, GroupCheck, HostCheck, JobCheck
+from monitor.flapping import FlapMarks
 from monitor.groups import Member, judged
-from monitor.model import Category, Event, Kind, Result, Severity, Status
-from monitor.state import CheckState, advance
+from monitor.model import Category, Event, Flag, Kind, Result, Severity, Status
+from monitor.state import CheckState, Rules, advance
 from tests.make import Life, at, http_check, result
 
 OK, WARN, FAIL, UNKNOWN = Status.OK, Status.WARN, Status.FAIL, Status.UNKNOWN
@@ -33,7 +42,7 @@ def test_a_confirmed_failure_opens_one_alert_and_queues_one_message_for_each_cha
     decision = life.see(OK, FAIL, kind=None, message="status is 503, expected 200")
 
     assert decision.reason == "failure confirmed"
-    assert whats(decision) == [What.OPENED, What.QUEUED, What.QUEUED]
+    assert whats(decision) == [What.OPENED, What.QUEUED, What.QUEUED, What.ROUTED]
     alert = life.alert
     assert (alert.resource, alert.source, alert.kind) == ("shop", "check", Kind.STATUS)
     assert (alert.title, alert.message) == ("shop answers with an error", "status is 503, expected 200")
@@ -161,11 +170,12 @@ def test_an_opening_nobody_asked_for_is_recorded_with_the_reason_and_so_is_its_e
     reason = f"{missing} is not in notify_on of shop"
 
     opening = life.see(FAIL, kind=kind)
-    assert (opening.reason, whats(opening)) == (reason, [What.OPENED, What.NOT_TOLD])
+    assert (opening.reason, whats(opening)) == ("failure confirmed", [What.OPENED, What.NOT_TOLD])
     assert opening.events[1].note == reason
 
     ending = life.see(OK)
-    assert (ending.reason, whats(ending)) == ("nobody was told of the opening", [What.RESOLVED, What.NOT_TOLD])
+    assert (ending.reason, whats(ending)) == ("recovered", [What.RESOLVED])
+    assert life.alert.untold == reason
     assert life.book.outbox() == []
 
 
@@ -174,11 +184,10 @@ def test_a_recovery_nobody_asked_for_resolves_in_silence() -> None:
 
     decision = life.see(FAIL, OK)
 
-    assert (decision.reason, whats(decision)) == (
-        "recovered is not in notify_on of shop",
-        [What.RESOLVED, What.NOT_TOLD],
-    )
+    assert whats(decision) == [What.RESOLVED, What.NOT_TOLD]
+    assert decision.events[1].note == "recovered is not in notify_on of shop"
     assert not life.alert.is_open
+    assert life.queued("recovered") == []
 
 
 def test_what_on_fail_adds_to_notify_on_is_sent_too() -> None:
@@ -277,7 +286,7 @@ def test_the_alert_names_what_changed_since_the_last_good_verdict() -> None:
         result(FAIL, 1, code=502, observed={"address": "10.0.0.9"}, message="status is 502"),
     ):
         life.state, _ = advance(life.state, verdict)
-        life.take(on_verdict(life.check, life.state, None, life.channels, verdict.at))
+        life.take(on_verdict(life.check, life.state, None, verdict.at))
 
     assert life.alert.message == ("status is 502; changed since last good: code 200 → 502, address 10.0.0.5 → 10.0.0.9")
 
@@ -291,9 +300,9 @@ def test_an_alert_that_opens_later_compares_the_verdict_that_it_quotes() -> None
         result(FAIL, 2, Kind.CONTENT, code=200, observed={"address": "10.0.0.9"}, message="$.orders is missing"),
     ):
         life.state, _ = advance(life.state, verdict)
-        life.take(on_verdict(life.check, life.state, None, life.channels, verdict.at, life.hold))
+        life.take(on_verdict(life.check, life.state, None, verdict.at, lambda *_: life.hold))
     restarted = CheckState.from_json(life.state.to_json())
-    life.take(on_verdict(life.check, restarted, None, life.channels, at(3)))
+    life.take(on_verdict(life.check, restarted, None, at(3)))
 
     assert life.alert.message == "$.orders is missing; changed since last good: address 10.0.0.5 → 10.0.0.9"
 
@@ -307,7 +316,7 @@ def test_a_group_says_how_many_of_its_members_are_down_and_repeats_nothing() -> 
             at(second), "backend", judged(group, [Member(f"m{n}", *how) for n, how in enumerate(statuses)])
         )
         life.state, _ = advance(life.state, verdict)
-        life.take(on_verdict(group, life.state, None, life.channels, verdict.at))
+        life.take(on_verdict(group, life.state, None, verdict.at))
 
     assert life.alert.title == "backend: 2 of 5 members are down"
     assert life.alert.message == "3 of 5 members are up: m1 FAIL, m3 FAIL"
@@ -315,10 +324,13 @@ def test_a_group_says_how_many_of_its_members_are_down_and_repeats_nothing() -> 
 
 def test_greenwall_that_cannot_see_is_one_alert_of_its_own() -> None:
     life = Life()
-    decision = life.take(on_blind(life.book.blindness(), Severity.P1, "no answer from gw", life.channels, at(1)))
+    decision = life.take(on_blind(life.book.blindness(), Severity.P1, "no answer from gw", at(1)))
     alert = life.book.blindness()
 
-    assert (decision.reason, whats(decision)) == ("no sentinel answers", [What.OPENED, What.QUEUED, What.QUEUED])
+    assert (decision.reason, whats(decision)) == (
+        "no sentinel answers",
+        [What.OPENED, What.QUEUED, What.QUEUED, What.ROUTED],
+    )
     assert alert is not None
     assert (alert.resource, alert.source, alert.kind, alert.severity) == (
         "Greenwall",
@@ -326,10 +338,183 @@ def test_greenwall_that_cannot_see_is_one_alert_of_its_own() -> None:
         Kind.VANTAGE,
         Severity.P1,
     )
-    assert on_blind(alert, Severity.P1, "still", life.channels, at(2)) == Decision(f"alert {alert.id} is open already")
+    assert on_blind(alert, Severity.P1, "still", at(2)) == Decision(f"alert {alert.id} is open already")
     assert life.book.latest("Greenwall") is None
 
     ended = life.take(on_sight(alert, "gw answers", at(3)))
     assert (ended.reason, whats(ended)) == ("Greenwall sees again", [What.RESOLVED, What.QUEUED, What.QUEUED])
     assert life.book.blindness() is None
     assert on_sight(None, "gw answers", at(4)) == Decision("no such alert is open")
+
+
+def test_a_check_that_flaps_has_one_alert_which_stays_open_until_it_is_stable() -> None:
+    life = Life()
+    life.rules = Rules(flap=FlapMarks())
+
+    life.see(*[OK, FAIL] * 11)
+    assert Flag.FLAPPING in life.state.flags
+    flapping = life.alert
+    seen = len(life.book.all())
+    assert life.see(OK) == Decision("it flaps: the alert stays open until it is stable")
+    life.see(*[FAIL, OK] * 5)
+    assert (len(life.book.all()), life.alert.id, life.alert.is_open) == (seen, flapping.id, True)
+
+    life.see(*[OK] * 21)
+    assert not life.alert.is_open
+    assert len(life.queued("recovered")) == 2 * seen
+
+
+def test_what_flaps_when_it_opens_is_told_as_that() -> None:
+    life = Life()
+    life.rules = Rules(flap=FlapMarks())
+    life.hold = "parent db is down"
+    life.see(*[OK, FAIL] * 11)
+    life.hold = ""
+
+    decision = life.see(OK, FAIL)
+
+    assert decision.reason == "it fails and recovers again and again: told once, until it is stable"
+    assert life.alert.title == "shop flaps"
+
+
+def test_a_warning_that_is_wanted_opens_at_its_second_round_a_step_milder_and_ends_when_it_is_over() -> None:
+    life = Life(http_check(severity="P2", notify_on=["warn", "first_fail", "recovered"]))
+
+    assert life.see(WARN, kind=Kind.SLOW) == Decision("no alert is open")
+    assert life.see(WARN, kind=Kind.SLOW).reason == "it warns"
+    assert (life.alert.title, life.alert.severity, life.queued("warn")) == (
+        "shop warns",
+        Severity.P3,
+        ["email", "slack"],
+    )
+    assert life.see(WARN, kind=Kind.SLOW) == Decision("it warns: the alert stays open")
+    life.see(OK)
+    assert (life.alert.resolution, life.queued("recovered")) == ("recovered", ["email", "slack"])
+
+
+def test_a_warning_nobody_asked_for_opens_nothing() -> None:
+    life = Life()
+    life.see(WARN, WARN, WARN, kind=Kind.SLOW)
+    assert life.book.all() == []
+
+
+def test_what_is_looked_at_seldom_warns_at_its_first_round() -> None:
+    life = Life(http_check(every="2h", notify_on=["warn"]))
+    assert life.see(WARN, kind=Kind.SLOW).reason == "it warns"
+
+
+def test_a_failure_that_fails_otherwise_later_is_reworded_and_told_to_nobody() -> None:
+    life = Life()
+    life.see(FAIL, kind=Kind.CONNECT, message="refused")
+    life.second += 60
+
+    assert life.see(FAIL, kind=Kind.CONNECT, message="refused still").events == ()
+    decision = life.see(FAIL, kind=Kind.STATUS, message="status is 503")
+
+    assert whats(decision) == [What.SEEN]
+    assert (life.alert.title, life.alert.kind, life.alert.message, life.alert.count) == (
+        "shop answers with an error",
+        Kind.STATUS,
+        "status is 503",
+        1,
+    )
+    assert life.see(FAIL, kind=Kind.TIMEOUT).events == (), "at most once a minute"
+
+
+def test_the_note_of_the_last_resolution_stands_in_the_next_alert_and_in_the_one_after() -> None:
+    life = Life()
+    life.see(FAIL)
+    assert life.alert.previous == ""
+    life.take(resolve(life.alert, "ann", "cleared the queue", at(1)))
+
+    life.see(OK, FAIL)
+    assert life.alert.previous == "2026-11-20, ann: cleared the queue"
+    life.see(OK, FAIL)
+    assert life.alert.previous == "2026-11-20, ann: cleared the queue"
+
+
+def report(**changed: Any) -> Report:
+    words: dict[str, Any] = {"type": "queue", "resource": "shop", "title": "queue is full", "message": "90 waiting"}
+    return Report(**words | {"severity": Severity.P3, "category": Category.BUSINESS} | changed)
+
+
+def test_a_report_opens_an_alert_and_the_next_ones_count_it_up() -> None:
+    life = Life()
+    life.take(on_report(report(metadata={"a": 1}, affected_users=3), None, None, "app", at(1)))
+    (alert,) = life.book.all()
+    assert (alert.source, alert.by, alert.count, life.queued("reported")) == ("api", "app", 1, ["email", "slack"])
+
+    decision = on_report(report(message="95", metadata={"b": 2}, affected_users=2), alert, None, "app", at(9), times=4)
+    assert whats(life.take(decision)) == [What.SEEN]
+    (alert,) = life.book.all()
+    assert (alert.count, alert.message, alert.metadata, alert.affected_users, alert.last_seen_at) == (
+        5,
+        "95",
+        {"a": 1, "b": 2},
+        3,
+        at(9),
+    )
+
+
+def test_a_worse_report_raises_the_alert_and_tells_again_and_a_milder_one_does_not_lower_it() -> None:
+    life = Life()
+    life.take(on_report(report(), None, None, "app", at(1)))
+    (alert,) = life.book.all()
+
+    assert What.RAISED in whats(life.take(on_report(report(severity=Severity.P1), alert, None, "app", at(2))))
+    assert (life.book.all()[0].severity, life.queued("raised-P1")) == (Severity.P1, ["email", "slack"])
+    assert whats(life.take(on_report(report(severity=Severity.P4), life.book.all()[0], None, "app", at(3)))) == [
+        What.SEEN
+    ]
+    assert life.book.all()[0].severity is Severity.P1
+
+
+def test_an_alert_that_is_not_reported_again_in_its_time_expires_and_who_was_told_is_told() -> None:
+    life = Life()
+    life.take(on_report(report(ttl_s=60.0), None, None, "app", at(1)))
+    (alert,) = life.book.all()
+
+    assert due_at(alert) == at(61)
+    assert on_time(alert, at(60)) == Decision("nothing is due")
+    assert whats(life.take(on_time(alert, at(61)))) == [What.EXPIRED, What.QUEUED, What.QUEUED]
+    assert life.book.all()[0].status is AlertStatus.EXPIRED
+
+
+def test_what_was_reported_again_lives_on() -> None:
+    life = Life()
+    life.take(on_report(report(ttl_s=60.0), None, None, "app", at(1)))
+    life.take(on_report(report(), life.book.all()[0], None, "app", at(50)))
+
+    assert due_at(life.book.all()[0]) == at(110)
+
+
+@pytest.mark.parametrize(("age_s", "every_s"), [(5, 10.0), (10_000, 100.0), (864_000, 8640.0)])
+def test_reports_are_stored_the_more_seldom_the_older_the_alert_is(age_s: float, every_s: float) -> None:
+    life = Life()
+    life.take(on_report(report(), None, None, "app", at(0)))
+    assert counted_every_s(life.book.all()[0], at(age_s)) == every_s
+
+
+def test_what_expires_is_counted_before_its_time_is_up() -> None:
+    life = Life()
+    life.take(on_report(report(ttl_s=300.0), None, None, "app", at(0)))
+    assert counted_every_s(life.book.all()[0], at(864_000)) == 300.0
+
+
+def test_a_suppressed_alert_is_told_again_when_its_time_is_over() -> None:
+    life = Life()
+    life.see(FAIL)
+    life.take(suppress(life.alert, at(100), "ann", "later", at(2)))
+    assert (life.alert.status, due_at(life.alert)) == (AlertStatus.SUPPRESSED, at(100))
+
+    assert on_time(life.alert, at(99)) == Decision("nothing is due")
+    decision = life.take(on_time(life.alert, at(100)))
+
+    assert whats(decision) == [What.RESUMED, What.QUEUED, What.QUEUED]
+    assert (life.alert.status, life.queued("reminder-resumed-1")) == (AlertStatus.ACTIVE, ["email", "slack"])
+
+
+def test_what_is_over_cannot_be_suppressed() -> None:
+    life = Life()
+    life.see(FAIL, OK)
+    assert suppress(life.alert, at(9), "ann", "", at(5)) == Decision(f"alert {life.alert.id} is resolved already")

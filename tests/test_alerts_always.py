@@ -7,7 +7,18 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from monitor.alerts import AlertBook, AlertEvent, AlertStatus, Decision, What, acknowledge, on_verdict, resolve
+from monitor.alerts import (
+    AlertBook,
+    AlertEvent,
+    AlertStatus,
+    Decision,
+    What,
+    World,
+    acknowledge,
+    on_verdict,
+    resolve,
+    tell,
+)
 from monitor.flapping import FlapMarks
 from monitor.model import Flag, Kind, Status
 from monitor.state import CheckState, Rules, advance, unchecked
@@ -46,8 +57,15 @@ class Lives(RuleBasedStateMachine):
     def take(self, decision: Decision) -> None:
         assert decision.reason
         for event in decision.events:
-            self.events.append(event)
-            self.book.apply(event)
+            self.record(event)
+        told_at = decision.events[-1].at if decision.events else at(self.step * 1.0004567)
+        for alert in self.book.all():
+            for event in tell(alert, World(open_of=self.book.of, fallback=CHANNELS), told_at).events:
+                self.record(event)
+
+    def record(self, event: AlertEvent) -> None:
+        self.events.append(event)
+        self.book.apply(event)
 
     @rule(name=st.sampled_from(list(CHECKS)), status=st.sampled_from(Status), late=st.booleans())
     def verdict(self, name: str, status: Status, late: bool) -> None:
@@ -59,7 +77,7 @@ class Lives(RuleBasedStateMachine):
         self.by_hand[name] = self.by_hand[name] and self.failing[name]
         verdict = result(status, self.now(), name, Kind.DEADLINE if failed and late else None)
         self.states[name], _ = advance(self.states[name], verdict)
-        self.take(on_verdict(CHECKS[name], self.states[name], self.book.latest(name), CHANNELS, verdict.at))
+        self.take(on_verdict(CHECKS[name], self.states[name], self.book.latest(name), verdict.at))
 
     @rule(name=st.sampled_from(list(CHECKS)))
     def a_person_resolves(self, name: str) -> None:
@@ -139,19 +157,23 @@ class Held(RuleBasedStateMachine):
         before = self.state
         self.state, _ = advance(self.state, verdict, self.rules)
         latest, held = self.book.latest("held"), self.book.held("held")
-        decision = on_verdict(self.check, self.state, latest, CHANNELS, verdict.at, self.hold, held)
+        decision = on_verdict(self.check, self.state, latest, verdict.at, lambda *_: self.hold, held)
         for event in decision.events:
             self.book.apply(AlertEvent.from_json(through_json(event)))
+        for alert in self.book.all():
+            for event in tell(alert, World(fallback=CHANNELS), verdict.at).events:
+                self.book.apply(AlertEvent.from_json(through_json(event)))
         is_open, flaps = bool(self.book.open()), Flag.FLAPPING in self.state.flags
         if is_open and not was_open:
-            assert self.state.status is Status.FAIL and not self.hold and not flaps
-        if self.state.status is Status.FAIL and not self.hold and not flaps:
+            assert self.state.status is Status.FAIL and not self.hold
+        if self.state.status is Status.FAIL and not self.hold:
             assert is_open
         if self.state.status in (Status.OK, Status.WARN):
-            assert not is_open
+            # While it flaps it is neither over nor opened anew.
+            assert is_open == (was_open and flaps)
         if self.state.status is Status.FAIL and not is_open:
             assert decision.is_held
-            assert decision.reason == (self.hold or "it flaps")
+            assert decision.reason == self.hold
         recorded = sum(event.what is What.HELD for event in decision.events)
         assert recorded <= 1
         if recorded and held and held.at >= self.state.since:

@@ -10,13 +10,14 @@ from monitor.alerts import (
     AlertEvent,
     AlertStatus,
     Decision,
+    Report,
     What,
     acknowledge,
     alert_id,
-    manual_alert,
+    on_report,
     resolve,
 )
-from monitor.model import Severity, Status
+from monitor.model import Category, Severity, Status
 from tests.make import Life, at, http_check
 
 OK, FAIL, UNKNOWN = Status.OK, Status.FAIL, Status.UNKNOWN
@@ -27,12 +28,16 @@ def whats(decision: Decision) -> list[What]:
 
 
 def manual(**changed: Any) -> Decision:
-    words = {"resource": "shop", "message": "we move it\ntonight", "channels": ("email",), "by": "ann"} | changed
-    return manual_alert(severity=Severity.P2, now=at(9), **words)
+    words: dict[str, Any] = {"resource": "shop", "title": "shop: we move it", "message": "we move it\ntonight"}
+    same = {"type": "manual", "source": "manual", "opening": "manual", "channels": ("email",)}
+    report = Report(severity=Severity.P2, category=Category.APPLICATION, **words | same | changed)
+    return on_report(report, None, None, "ann", at(9))
 
 
 def test_an_alert_by_hand_opens_for_any_resource_and_is_told() -> None:
-    book = AlertBook(manual(resource="the office").events)
+    life = Life()
+    life.take(manual(resource="the office", title="the office: we move it"))
+    book = life.book
     (alert,) = book.all()
 
     assert (alert.source, alert.by, alert.severity, alert.title) == (
@@ -42,8 +47,7 @@ def test_an_alert_by_hand_opens_for_any_resource_and_is_told() -> None:
         "the office: we move it",
     )
     assert [(n.event, n.channel) for n in book.outbox()] == [("manual", "email")]
-    assert whats(resolve(alert, "bob", "", at(10))) == [What.RESOLVED, What.QUEUED]
-    assert AlertBook(manual(message="").events).all()[0].title == "shop: manual alert"
+    assert whats(life.take(resolve(alert, "bob", "", at(10)))) == [What.RESOLVED, What.QUEUED]
 
 
 def test_an_alert_by_hand_for_a_check_neither_hides_nor_ends_the_checks_own() -> None:

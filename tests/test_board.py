@@ -31,6 +31,7 @@ def test_an_empty_wall_has_its_shape() -> None:
         "notices": [],
         "groups": [],
         "checks": [],
+        "alerts": [],
     }
 
 

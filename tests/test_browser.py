@@ -15,7 +15,7 @@ import requests
 from tests.conftest import Running, eventually, free_port, start_app, stop_app
 
 SIZES = {"wall": (1920, 1080), "laptop": (1440, 900), "phone": (390, 844)}
-PAGES = ["", "check?name=db-health", "results", "uptime", "alerts", "diagnose"]
+PAGES = ["", "check?name=db-health", "results", "uptime", "alerts", "silences", "diagnose"]
 LONG_MS = 20_000
 
 
@@ -102,7 +102,7 @@ def stands(page: Any, heading: str) -> None:
 def test_every_way_from_page_to_page_leads_there(shipped: Running, page: Any) -> None:
     page.goto(shipped.url)
     page.get_by_text("All 7 well").wait_for()
-    for name in ("Check", "Results", "Uptime", "Alerts", "Diagnose"):
+    for name in ("Check", "Results", "Uptime", "Alerts", "Silences", "Diagnose"):
         page.get_by_role("link", name=name, exact=True).click()
         stands(page, name)
     page.get_by_role("link", name="Board", exact=True).click()

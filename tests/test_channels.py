@@ -12,18 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerts import Alert, Notification
-from monitor.channels import build_channels, compose, default_route
+from monitor.alerts import Alert
+from monitor.channels import build_channels, default_route
 from monitor.channels.channel import Edge, Receipt
 from monitor.channels.console import Console
 from monitor.channels.mail import Mail, to_mail
-from monitor.config import Environment, LoadedConfig, parse_config
+from monitor.config import BUILT_IN_CHANNELS, Environment, LoadedConfig, parse_config
 from monitor.model import Category, Kind, Severity
+from tests.messages import message_of
 
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
 NOW = OPENED + timedelta(seconds=2)
 DB = Alert(
     id="a-0123456789",
+    type="http",
     resource="orders-db",
     source="check",
     title="orders-db answers with an error",
@@ -54,7 +56,24 @@ EVERYTHING = SMTP | {
     "WEBHOOK_URL": "https://ops.example.org/hooks/9f8e7d6c5b4a",
     "WEBHOOK_TOKEN": "bearer-0f1e2d3c",
 }
-CHATS = ("email", "telegram", "slack", "discord", "teams", "webhook")
+MORE = {
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "twilio-0f1e2d3c",
+    "TWILIO_FROM_NUMBER": "+15551234567",
+    "ALERT_SMS_RECIPIENTS": "+1 (555) 765-4321, +15557654322",
+    "PAGERDUTY_ROUTING_KEY": "pager-0123456789abcdef",
+    "OPSGENIE_API_KEY": "genie-0123456789abcdef",
+    "ALERTMANAGER_URL": "http://alerts.example.org:9093",
+    "NTFY_URL": "https://ntfy.example.org/greenwall",
+    "PUSHOVER_TOKEN": "a" * 30,
+    "PUSHOVER_USER_KEY": "u" * 30,
+    "GOTIFY_URL": "https://push.example.org/gotify",
+    "GOTIFY_TOKEN": "gotify-0f1e2d3",
+    "MATRIX_URL": "https://matrix.example.org",
+    "MATRIX_TOKEN": "matrix-0f1e2d3c",
+    "MATRIX_ROOM": "#ops:example.org",
+}
+CHATS = tuple(name for name in BUILT_IN_CHANNELS if name != "console")
 
 
 def loaded(variables: dict[str, str] | None = None, text: str = "checks: []\n") -> LoadedConfig:
@@ -63,7 +82,7 @@ def loaded(variables: dict[str, str] | None = None, text: str = "checks: []\n") 
 
 class TestWhatAMessageSays:
     def test_an_opening_says_what_where_since_when_how_bad_and_why(self) -> None:
-        message = compose(DB, "first_fail", "https://wall.example.org/", NOW)
+        message = message_of(DB, "first_fail", "https://wall.example.org/", NOW)
         assert message.subject == "[P1 FAIL] orders-db answers with an error"
         assert message.text.splitlines() == [
             "orders-db answers with an error",
@@ -73,11 +92,13 @@ class TestWhatAMessageSays:
             "How bad: P1 (critical), DATABASE",
             "Why: status: status is 503, expected 200",
             "Details: https://wall.example.org/check?name=orders-db",
+            "Alert: https://wall.example.org/alerts?alert=a-0123456789",
+            "Silence: https://wall.example.org/silences?alert=a-0123456789",
             "Runbook: https://wiki.example.org/orders-db",
         ]
 
     def test_a_recovery_says_how_long_it_lasted_and_how_it_ended(self) -> None:
-        message = compose(BACK, "recovered", None, OPENED + timedelta(hours=9))
+        message = message_of(BACK, "recovered", None, OPENED + timedelta(hours=9))
         assert message.subject == "[P1 OK] orders-db recovered after 12 m"
         assert "Since: 2026-11-21 14:03:05Z until 2026-11-21 14:15:05Z (12 m)" in message.text
         assert "How it ended: recovered" in message.text
@@ -85,36 +106,37 @@ class TestWhatAMessageSays:
 
     def test_an_alert_that_a_person_closed_does_not_claim_that_the_target_recovered(self) -> None:
         closed = replace(BACK, resolved_by="ann", resolution="known, disk is ordered")
-        message = compose(closed, "recovered", None, NOW)
+        message = message_of(closed, "recovered", None, NOW)
         assert message.subject == "[P1 CLOSED] orders-db closed by ann after 12 m"
         assert "How it ended: known, disk is ordered" in message.text
 
     def test_an_alert_sent_by_hand_says_who_sent_it(self) -> None:
-        message = compose(BY_HAND, "manual", None, NOW)
+        message = message_of(BY_HAND, "manual", None, NOW)
         assert message.subject == "[P2 ALERT] orders-db: we move it"
         assert "Sent by: ann" in message.text
 
     def test_a_missed_deadline_is_a_failure(self) -> None:
         job = replace(DB, title="nightly missed its deadline", kind=Kind.DEADLINE)
-        assert compose(job, "deadline_miss", None, NOW).subject == "[P1 FAIL] nightly missed its deadline"
+        assert message_of(job, "deadline_miss", None, NOW).subject == "[P1 FAIL] nightly missed its deadline"
 
     def test_a_message_that_is_sent_late_says_so(self) -> None:
-        late = compose(DB, "first_fail", None, OPENED + timedelta(hours=2, minutes=5))
+        late = message_of(DB, "first_fail", None, OPENED + timedelta(hours=2, minutes=5))
         assert "Since: 2026-11-21 14:03:05Z (2 h 5 m ago)" in late.text
 
     def test_the_link_survives_any_name(self) -> None:
-        odd = compose(replace(DB, resource="a b/c?&#ü"), "first_fail", "http://w", NOW)
+        odd = message_of(replace(DB, resource="a b/c?&#ü"), "first_fail", "http://w", NOW)
         assert "http://w/check?name=a%20b%2Fc%3F%26%23%C3%BC" in odd.text
 
     def test_the_facts_are_the_body_of_the_webhook(self) -> None:
-        facts = compose(replace(BACK, acknowledged_by="bo"), "recovered", None, NOW).facts
+        facts = message_of(replace(BACK, acknowledged_by="bo"), "recovered", None, NOW).facts
         assert json.loads(json.dumps(facts)) == {
             "version": 1,
-            "key": "a-0123456789:recovered",
+            "key": "a-0123456789:recovered:webhook",
             "event": "recovered",
             "status": "OK",
             "alert": {
                 "id": "a-0123456789",
+                "type": "http",
                 "title": "orders-db answers with an error",
                 "message": "status is 503, expected 200",
                 "resource": "orders-db",
@@ -122,38 +144,40 @@ class TestWhatAMessageSays:
                 "category": "DATABASE",
                 "kind": "status",
                 "source": "check",
+                "count": 1,
                 "opened_at": "2026-11-21T14:03:05.000Z",
                 "resolved_at": "2026-11-21T14:15:05.000Z",
+                "url": None,
+                "last_seen_at": "2026-11-21T14:03:05.000Z",
+                "group": None,
+                "tags": [],
+                "affected_users": None,
+                "recommendations": [],
+                "last_time": None,
                 "acknowledged_by": "bo",
+                "resolved_by": "checker",
+                "resolution": "recovered",
                 "runbook": "https://wiki.example.org/orders-db",
                 "owner": None,
+                "metadata": {},
             },
         }
 
-    @pytest.mark.parametrize(
-        ("alert", "opening"),
-        [
-            (BACK, "first_fail"),
-            (replace(BACK, kind=Kind.DEADLINE), "deadline_miss"),
-            (replace(BACK, source="manual"), "manual"),
-            (
-                replace(BACK, notifications={"k": Notification("a-0123456789", "deadline_miss", "email", OPENED)}),
-                "deadline_miss",
-            ),
-        ],
-    )
-    def test_a_recovery_knows_the_message_that_it_ends(self, alert: Alert, opening: str) -> None:
-        ending = compose(alert, "recovered", None, NOW)
-        assert ending.opening_key == compose(alert, opening, None, NOW).key
-        assert compose(alert, opening, None, NOW).opening_key == ""
+    @pytest.mark.parametrize("opening", ["first_fail", "deadline_miss", "manual", "rule"])
+    def test_a_recovery_knows_the_message_that_it_ends(self, opening: str) -> None:
+        alert = replace(BACK, opening=opening)
+        ending = message_of(alert, "recovered", None, NOW).members[0].opening
+        assert ending is not None
+        assert ending.batch == message_of(alert, opening, None, NOW).key
+        assert message_of(alert, opening, None, NOW).members[0].opening is None
 
     @pytest.mark.parametrize(
         ("severity", "colour"), list(zip(Severity, ["b71c1c", "d84315", "ffb300", "1565c0"], strict=True))
     )
     def test_the_colour_is_the_severity(self, severity: Severity, colour: str) -> None:
         alert = replace(BACK, severity=severity)
-        assert f"background:#{colour}" in compose(alert, "first_fail", None, NOW).html
-        assert "background:#2e7d32" in compose(alert, "recovered", None, NOW).html
+        assert f"background:#{colour}" in message_of(alert, "first_fail", None, NOW).html
+        assert "background:#2e7d32" in message_of(alert, "recovered", None, NOW).html
 
 
 HOSTILE = [
@@ -187,7 +211,7 @@ class TestHostileText:
         alert = replace(
             BACK, resource=text, title=text, message=text, resolution=text, by=text, acknowledged_by=text, runbook=text
         )
-        message = compose(alert, event, "https://wall.example.org", NOW)
+        message = message_of(alert, event, "https://wall.example.org", NOW)
         assert message.subject.isprintable()
         assert len(message.subject) <= 150
         assert all(line.isprintable() for line in message.text.splitlines())
@@ -196,13 +220,15 @@ class TestHostileText:
         seen = Tags()
         seen.feed(message.html)
         assert seen.tags <= {"html", "head", "meta", "body", "table", "tr", "td", "a"}
-        assert all(str(link).startswith("https://wall.example.org/check?name=") for link in seen.links)
+        wall = "https://wall.example.org/"
+        pages = (f"{wall}check?name=", f"{wall}alerts?alert=a-0123456789", f"{wall}silences?alert=a-0123456789")
+        assert all(str(link).startswith(pages) for link in seen.links)
         assert len(json.dumps(message.facts)) < 60_000
 
     @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
     def test_it_cannot_start_a_header(self, text: str) -> None:
         alert = replace(DB, resource=text, title=text, message=text)
-        message = replace(compose(alert, "first_fail", None, NOW), subject=text)
+        message = replace(message_of(alert, "first_fail", None, NOW), subject=text)
         raw = to_mail(message, Address("Wall", "wall", "example.org"), (Address("", "a", "example.org"),)).as_bytes()
         names = [line.partition(b":")[0] for line in raw.partition(b"\n\n")[0].splitlines() if line[:1] not in b" \t"]
         assert sorted(names) == sorted(
@@ -211,19 +237,19 @@ class TestHostileText:
         assert max(map(len, raw.splitlines())) <= 998
 
     def test_a_huge_message_is_cut_before_it_reaches_the_chat(self) -> None:
-        text = compose(replace(DB, message="A" * 100_000), "first_fail", "https://w", NOW).text
-        assert len(text) < 900
+        text = message_of(replace(DB, message="A" * 100_000), "first_fail", "https://w", NOW).text
+        assert len(text) < 1000
         assert "https://w/check?name=orders-db" in text
 
     def test_only_web_links_are_links(self) -> None:
-        shown = compose(replace(DB, runbook="javascript:alert(1)"), "first_fail", None, NOW).html
+        shown = message_of(replace(DB, runbook="javascript:alert(1)"), "first_fail", None, NOW).html
         assert "javascript:alert(1)" in html.unescape(shown)
         assert "href" not in shown
 
 
 class TestConsole:
     def test_it_prints_one_clear_line(self, capsys: pytest.CaptureFixture[str]) -> None:
-        receipt = Console(now=lambda: NOW).send(compose(DB, "first_fail", None, NOW))
+        receipt = Console(now=lambda: NOW).send(message_of(DB, "first_fail", None, NOW))
         assert receipt == Receipt("console", ok=True, detail="printed")
         assert capsys.readouterr().out == (
             "2026-11-21 14:03:07Z ALERT [P1 FAIL] orders-db answers with an error: "
@@ -232,8 +258,8 @@ class TestConsole:
 
     def test_a_recovery_and_a_manual_alert_are_lines_too(self, capsys: pytest.CaptureFixture[str]) -> None:
         console = Console(now=lambda: NOW + timedelta(days=1))
-        console.send(compose(BACK, "recovered", None, NOW))
-        console.send(compose(BY_HAND, "manual", None, NOW))
+        console.send(message_of(BACK, "recovered", None, NOW))
+        console.send(message_of(BY_HAND, "manual", None, NOW))
         assert capsys.readouterr().out.splitlines() == [
             "2026-11-22 14:03:07Z ENDED [P1 OK] orders-db recovered after 12 m (since 2026-11-21 14:03:05Z)",
             "2026-11-22 14:03:07Z ALERT [P2 ALERT] orders-db: we move it (since 2026-11-21 14:03:05Z)",
@@ -242,7 +268,7 @@ class TestConsole:
     def test_a_terminal_without_the_letters_still_gets_the_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
         out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
         monkeypatch.setattr(sys, "stdout", out)
-        assert Console().send(compose(replace(DB, message="größer"), "first_fail", None, NOW)).ok
+        assert Console().send(message_of(replace(DB, message="größer"), "first_fail", None, NOW)).ok
         out.seek(0)
         assert "gr??er" in out.read()
 
@@ -250,13 +276,13 @@ class TestConsole:
         out = io.TextIOWrapper(io.BytesIO())
         out.close()
         monkeypatch.setattr(sys, "stdout", out)
-        receipt = Console().send(compose(DB, "first_fail", None, NOW))
+        receipt = Console().send(message_of(DB, "first_fail", None, NOW))
         assert not receipt.ok
         assert "standard output" in receipt.detail
 
     def test_it_prints_no_secret(self, capsys: pytest.CaptureFixture[str]) -> None:
         console = build_channels(loaded(EVERYTHING))["console"]
-        console.send(compose(replace(DB, message="login with correct horse failed"), "first_fail", None, NOW))
+        console.send(message_of(replace(DB, message="login with correct horse failed"), "first_fail", None, NOW))
         assert "correct horse" not in capsys.readouterr().out
 
 
@@ -271,12 +297,20 @@ class TestWhichChannelsThereAre:
             "slack": ("SLACK_WEBHOOK_URL",),
             "discord": ("DISCORD_WEBHOOK_URL",),
             "teams": ("TEAMS_WEBHOOK_URL",),
+            "sms": ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM_NUMBER", "ALERT_SMS_RECIPIENTS"),
             "webhook": ("WEBHOOK_URL",),
+            "pagerduty": ("PAGERDUTY_ROUTING_KEY",),
+            "opsgenie": ("OPSGENIE_API_KEY",),
+            "alertmanager": ("ALERTMANAGER_URL",),
+            "ntfy": ("NTFY_URL",),
+            "pushover": ("PUSHOVER_TOKEN", "PUSHOVER_USER_KEY"),
+            "gotify": ("GOTIFY_URL", "GOTIFY_TOKEN"),
+            "matrix": ("MATRIX_URL", "MATRIX_TOKEN", "MATRIX_ROOM"),
             "console": (),
         }
 
     def test_an_unconfigured_channel_says_what_it_lacks_and_never_raises(self) -> None:
-        message = compose(DB, "first_fail", None, NOW)
+        message = message_of(DB, "first_fail", None, NOW)
         for name, channel in build_channels(loaded()).items():
             if name != "console":
                 receipt = channel.send(message)
@@ -284,7 +318,7 @@ class TestWhichChannelsThereAre:
                 assert channel.missing[0] in receipt.detail
 
     def test_with_everything_set_everything_can_send(self) -> None:
-        channels = build_channels(loaded(EVERYTHING))
+        channels = build_channels(loaded(EVERYTHING | MORE))
         assert {name: channel.problem for name, channel in channels.items()} == dict.fromkeys((*CHATS, "console"), "")
         assert all(channel.configured and channel.missing == () for channel in channels.values())
 
@@ -364,7 +398,7 @@ channels:
   - {name: local, type: apprise, url: "json://localhost:9/x"}
   - {name: odd, type: apprise, url: "nonsense://x"}
 """
-        channels = build_channels(loaded(EVERYTHING, text))
+        channels = build_channels(loaded(EVERYTHING | MORE, text))
         assert {name for name, channel in channels.items() if not channel.configured} == {"pager", "odd"}
         assert channels["pager"].problem == "url is blank: set the variable that it is taken from"
         assert channels["odd"].problem.startswith("malformed URL")
@@ -379,7 +413,9 @@ channels:
         assert build_channels(config)["pager"].missing == ("PAGER_TOKEN",)
 
     def test_no_secret_is_in_any_repr(self) -> None:
-        shown = repr(build_channels(loaded(EVERYTHING)))
+        shown = repr(build_channels(loaded(EVERYTHING | MORE)))
+        for secret in ("twilio-0f", "pager-01", "genie-01", "a" * 30, "u" * 30, "gotify-0f", "matrix-0f"):
+            assert secret not in shown
         for secret in ("correct horse", "AAEabc", "TIiajk", "abcdefghijklmnopqrst", "KODueb", "bearer-0f", "9f8e7d"):
             assert secret not in shown
 

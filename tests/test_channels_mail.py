@@ -19,17 +19,19 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from monitor.alerts import Alert
-from monitor.channels import Channel, build_channels, compose
+from monitor.channels import Channel, build_channels
 from monitor.channels.channel import Receipt
 from monitor.channels.mail import Mail
 from monitor.config import Environment, parse_config
 from monitor.model import Category, Kind, Severity
 from tests.conftest import free_port
+from tests.messages import message_of
 
 PASSWORD = "correct horse"
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
 DB = Alert(
     id="a-0123456789",
+    type="http",
     resource="orders-db",
     source="check",
     title="orders-db answers with an error",
@@ -40,8 +42,8 @@ DB = Alert(
     opened_at=OPENED,
 )
 BACK = replace(DB, resolved_at=OPENED + timedelta(minutes=12), resolved_by="checker", resolution="recovered")
-OPENING = compose(DB, "first_fail", "https://wall.example.org", OPENED)
-ENDING = compose(BACK, "recovered", "https://wall.example.org", OPENED)
+OPENING = message_of(DB, "first_fail", "https://wall.example.org", OPENED)
+ENDING = message_of(BACK, "recovered", "https://wall.example.org", OPENED)
 
 
 class Inbox:
@@ -149,7 +151,8 @@ class TestDelivery:
     ) -> None:
         server = start(tls, with_login=True)
         receipt = channel_for(server.port, SMTP_CA_FILE=str(ca_file), **with_login()).send(OPENING)
-        assert receipt == Receipt("email", ok=True, detail="accepted for 2 of 2 recipients")
+        assert replace(receipt, reference="") == Receipt("email", ok=True, detail="accepted for 2 of 2 recipients")
+        assert receipt.reference == server.inbox.mails[0]["Message-ID"]
         assert server.inbox.encrypted == [True]
         assert server.inbox.recipients == ["a@example.org", "b@example.org"]
 
@@ -194,7 +197,7 @@ class TestDelivery:
     def test_nothing_hostile_becomes_a_header_or_a_recipient(self, start: Start) -> None:
         server = start()
         nasty = "x\r\nBcc: thief@example.org\r\n\r\n.\r\nRCPT TO:<thief@example.org>\r\n" + "A" * 100_000
-        message = compose(replace(DB, resource=nasty, title=nasty, message=nasty), "first_fail", None, OPENED)
+        message = message_of(replace(DB, resource=nasty, title=nasty, message=nasty), "first_fail", None, OPENED)
         assert channel_for(server.port).send(replace(message, subject=nasty, text=nasty)).ok
         (mail,) = server.inbox.mails
         assert "thief@example.org" not in server.inbox.recipients

@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,16 +18,19 @@ import requests
 import responses
 
 from monitor.alerts import Alert
-from monitor.channels import Channel, Message, Receipt, build_channels, compose
+from monitor.channels import Channel, Message, Receipt, build_channels
 from monitor.channels.channel import Edge
 from monitor.channels.through_apprise import ThroughApprise, fit, target_of
-from monitor.channels.webhook import Webhook, retry_after_s
+from monitor.channels.web import retry_after_s
+from monitor.channels.webhook import Webhook
 from monitor.config import Environment, parse_config
 from monitor.model import Category, Kind, Severity
+from tests.messages import message_of
 
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
 DB = Alert(
     id="a-0123456789",
+    type="http",
     resource="orders-db",
     source="check",
     title="orders-db answers with an error",
@@ -37,8 +41,8 @@ DB = Alert(
     opened_at=OPENED,
 )
 BACK = replace(DB, resolved_at=OPENED + timedelta(minutes=12), resolved_by="checker", resolution="recovered")
-OPENING = compose(DB, "first_fail", "https://wall.example.org", OPENED)
-ENDING = compose(BACK, "recovered", "https://wall.example.org", OPENED)
+OPENING = message_of(DB, "first_fail", "https://wall.example.org", OPENED)
+ENDING = message_of(BACK, "recovered", "https://wall.example.org", OPENED)
 
 BOT = "123456789:AAEabcdefghijklmnopqrstuvwxyz012345"
 ENVIRONMENT = {
@@ -146,6 +150,13 @@ class TestWebhook:
         assert webhook_for(receiver).send(OPENING).ok
         assert "Authorization" not in receiver.asked[0]
 
+    def test_the_name_and_password_of_its_url_are_sent_unless_there_is_a_token(self, receiver: Receiver) -> None:
+        receiver.url = receiver.url.replace("//", "//ann:p%40ss-0f1e@")
+        assert webhook_for(receiver).send(OPENING).ok
+        assert webhook_for(receiver, WEBHOOK_TOKEN="bearer-0f1e2d3c").send(OPENING).ok
+        assert receiver.asked[0]["Authorization"] == "Basic " + b64encode(b"ann:p@ss-0f1e").decode()
+        assert receiver.asked[1]["Authorization"] == "Bearer bearer-0f1e2d3c"
+
     def test_the_token_is_not_sent_to_the_webhooks_of_the_file(self, receiver: Receiver) -> None:
         text = f"checks: []\nchannels: [{{name: other, type: webhook, url: '{receiver.url}'}}]\n"
         assert channel_for("other", {"WEBHOOK_TOKEN": "bearer-0f1e2d3c"}, text).send(OPENING).ok
@@ -227,10 +238,17 @@ class TestWebhook:
 
     @pytest.mark.parametrize(
         ("header", "seconds"),
-        [("7", 7.0), (" 0 ", 0.0), ("999999999", 3600.0), ("-1", None), ("soon", None), ("9" * 5000, None), ("", None)],
+        [
+            *[("7", 7.0), (" 0 ", 0.0), ("999999999", 3600.0)],
+            *[("Sat, 21 Nov 2026 14:05:05 GMT", 120.0), ("Sat, 21 Nov 2026 14:00:00 GMT", 0.0)],
+            *[("Sun, 21 Nov 2027 14:05:05 GMT", 3600.0), ("Sat, 21 Nov 2026 14:05:05 -0000", None)],
+            *[("-1", None), ("soon", None), ("9" * 5000, None), ("", None)],
+        ],
     )
-    def test_retry_after_is_taken_in_seconds_and_in_reason(self, header: str, seconds: float | None) -> None:
-        assert retry_after_s(header) == seconds
+    def test_retry_after_is_taken_in_seconds_or_as_a_date_and_in_reason(
+        self, header: str, seconds: float | None
+    ) -> None:
+        assert retry_after_s(header, OPENED) == seconds
 
 
 @pytest.fixture
@@ -277,7 +295,7 @@ class TestChats:
 
     def test_in_teams_a_line_is_a_line_and_the_link_can_be_clicked(self, net: responses.RequestsMock) -> None:
         accept(net, "teams")
-        message = compose(
+        message = message_of(
             replace(DB, message="a_b *c* <d>", runbook="https://w/(x)_y"), "first_fail", "https://wall", OPENED
         )
         assert channel_for("teams", ENVIRONMENT).send(message).ok
@@ -287,6 +305,8 @@ class TestChats:
             "How bad: P1 (critical), DATABASE",
             "Why: status: a\\_b \\*c\\* \\<d\\>",
             "[Details](https://wall/check?name=orders-db)",
+            "[Alert](https://wall/alerts?alert=a-0123456789)",
+            "[Silence](https://wall/silences?alert=a-0123456789)",
             "[Runbook](https://w/%28x%29_y)",
         ]
 
@@ -350,7 +370,7 @@ class TestChats:
     def test_what_a_target_says_calls_nobody_and_hides_no_link(self, net: responses.RequestsMock, name: str) -> None:
         accept(net, name)
         nasty = "@everyone @here <!channel> <@U123> <at>boss</at> [your bank](https://evil.example.org) <b>"
-        message = compose(replace(DB, title=nasty, message=nasty), "first_fail", None, OPENED)
+        message = message_of(replace(DB, title=nasty, message=nasty), "first_fail", None, OPENED)
         assert channel_for(name, ENVIRONMENT).send(message).ok
         text = json.dumps(sent(net), ensure_ascii=False)
         for call in ("@everyone", "@here", "<!channel", "<@U123", "<at>", "](https"):
@@ -358,7 +378,7 @@ class TestChats:
 
     def test_telegram_gets_html_as_text(self, net: responses.RequestsMock) -> None:
         accept(net, "telegram")
-        message = compose(replace(DB, message="<b>&</b>"), "first_fail", None, OPENED)
+        message = message_of(replace(DB, message="<b>&</b>"), "first_fail", None, OPENED)
         assert channel_for("telegram", ENVIRONMENT).send(message).ok
         assert "&lt;b&gt;&amp;&lt;/b&gt;" in sent(net)["text"]
 
@@ -373,7 +393,8 @@ class TestChats:
         accept(net, "slack")
         channel = channel_for("slack", ENVIRONMENT)
         colours = []
-        for message in (OPENING, replace(OPENING, severity=Severity.P3), ENDING):
+        third = message_of(replace(DB, severity=Severity.P3), "first_fail", None, OPENED)
+        for message in (OPENING, third, ENDING):
             assert channel.send(message).ok
             colours.append(sent(net)["attachments"][0]["color"])
         assert len(set(colours)) == 3
@@ -441,7 +462,7 @@ class TestTheLongTail:
             assert channel.send(message).ok
         opened, closed = (json.loads(call.request.body or "{}") for call in net.calls)
         assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
-        assert opened["dedup_key"] == closed["dedup_key"] == "a-0123456789:first_fail"
+        assert opened["dedup_key"] == closed["dedup_key"] == "a-0123456789"
 
     def test_a_service_that_cannot_be_told_of_the_end_says_so(self, net: responses.RequestsMock) -> None:
         receipt = self.channel("opsgenie://0123456789abcdef-0123").send(ENDING)

@@ -182,7 +182,10 @@ def test_a_remedy_runs_once_and_the_check_is_looked_at_again(house: House, targe
     house.start()
     eventually(lambda: target.posts and house.status() is Status.OK, what="healed long before the next turn")
     assert json.loads(target.posts[0]) == {"reason": "test"}
-    remedies = [event for event in house.events() if event.what is What.REMEDY]
+    eventually(
+        lambda: "helped" in {event.data.get("effect") for event in house.events()}, what="it is said to have helped"
+    )
+    remedies = [event for event in house.events() if event.data.get("phase") == "ran"]
     assert len(remedies) == 1 and remedies[0].data["ok"] is True
 
 
@@ -320,7 +323,7 @@ def test_state_streaks_and_the_open_alert_survive_a_restart_and_nothing_is_sent_
 
 
 def test_a_second_checker_follows_and_takes_over(house: House, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.checker.engine.LOCK_RETRY_S", 0.1)
+    monkeypatch.setattr("monitor.checker.life.LOCK_RETRY_S", 0.1)
     house.write(config(target.url))
     house.start()
     second = Checker(ConfigFile(house.place.config), house.place.data)

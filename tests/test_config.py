@@ -37,6 +37,7 @@ SECRETS = {"SHOP_TOKEN": "t0p-s3cret-value", "SHOP_PASSWORD": "it's\nmulti\\line
 @pytest.mark.parametrize("path", BAD, ids=[path.stem for path in BAD])
 def test_a_bad_file_is_refused_with_exactly_these_lines(path: Path) -> None:
     text = path.with_suffix(".txt").read_text(encoding="utf-8").replace("{types}", ", ".join(CHECK_MODELS))
+    text = text.replace("{channels}", ", ".join(BUILT_IN_CHANNELS))
     expected = text.splitlines()
 
     with pytest.raises(ConfigError) as caught:

@@ -88,7 +88,10 @@ def test_the_schema_accepts_a_value_alone_and_a_list_of_it_and_nothing_else() ->
         ("depends_on: shp", "depends_on: unknown check 'shp' (did you mean 'shop'?)"),
         ("channels: opps", "unknown channel 'opps' (did you mean 'ops'?); known: "),
         ("tags: 5", "tags: expected a text (put it in quotes), got 5"),
-        ("notify_on: first_fial", "notify_on: expected 'first_fail', 'recovered' or 'deadline_miss', got 'first_fial'"),
+        (
+            "notify_on: first_fial",
+            "notify_on: expected 'first_fail', 'recovered', 'deadline_miss' or 'warn', got 'first_fial'",
+        ),
         ("expect_jsonpath: {pth: $.a}", "expect_jsonpath: unknown key 'pth' (did you mean 'path'?)"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts import What
+from monitor.alerts import Decision
 from monitor.flapping import STATES, FlapMarks, is_flapping, percent_of_change
 from monitor.model import Flag, Status
 from monitor.state import Rules
@@ -68,36 +68,44 @@ def flapper(**keys: object) -> Life:
     return life
 
 
-def test_a_check_that_flaps_says_so_and_opens_no_new_alert_and_the_reason_is_on_record_once_an_outage() -> None:
+def test_a_check_that_flaps_has_one_alert_that_neither_ends_nor_opens_anew_however_often_it_turns() -> None:
     life = flapper()
     decision = life.see(*[OK, FAIL] * 6)
     opened = len(life.book.all())
 
     assert Flag.FLAPPING in life.state.flags
-    assert decision.reason == "it flaps"
-    assert decision.is_held
-    assert [event.what for event in decision.events] == [What.HELD]
+    assert decision.reason == f"alert {life.alert.id} is open already"
+    assert decision.events == ()
     assert opened == 3
-    assert life.see(FAIL).events == ()
-    assert life.see(OK, FAIL).events[0].what is What.HELD
+    assert life.see(OK) == Decision("it flaps: the alert stays open until it is stable")
+    assert life.see(FAIL, OK, FAIL).events == ()
     assert len(life.book.all()) == opened
+    assert [len(life.queued(event)) for event in ("first_fail", "recovered")] == [2 * opened, 2 * (opened - 1)]
 
 
-def test_the_end_of_an_open_alert_is_told_while_it_flaps() -> None:
+def test_the_end_of_an_open_alert_is_told_once_when_it_is_stable() -> None:
     life = flapper(flap_low=5, flap_high=11)
 
     life.see(*[OK] * 20, FAIL)
     assert life.alert.is_open
     decision = life.see(OK)
-
     assert Flag.FLAPPING in life.state.flags
+    assert decision.reason == "it flaps: the alert stays open until it is stable"
+    assert life.queued("recovered") == []
+
+    rounds = 0
+    while Flag.FLAPPING in life.state.flags:
+        decision = life.see(OK)
+        rounds += 1
+        assert rounds < STATES
     assert decision.reason == "recovered"
+    assert life.queued("recovered") == ["email", "slack"]
 
 
-def test_the_alert_opens_when_it_is_steady_and_still_fails() -> None:
+def test_what_is_steady_and_still_fails_keeps_its_alert() -> None:
     life = flapper()
     life.see(*[OK, FAIL] * 6)
-    before = len(life.book.all())
+    before = life.alert.id
 
     rounds = 0
     while Flag.FLAPPING in life.state.flags:
@@ -105,9 +113,10 @@ def test_the_alert_opens_when_it_is_steady_and_still_fails() -> None:
         rounds += 1
         assert rounds < STATES
 
-    assert decision.reason == "failure confirmed"
-    assert len(life.book.all()) == before + 1
+    assert decision.reason == f"alert {before} is open already"
+    assert life.alert.id == before
     assert life.alert.is_open
+    assert life.see(OK).reason == "recovered"
 
 
 def test_a_check_may_be_told_not_to_look_for_it() -> None:

@@ -104,9 +104,9 @@ def test_lines_that_are_no_objects_are_left_out_and_counted(tmp_path: Path, capl
 
 
 def test_a_text_that_is_no_unicode_and_a_huge_number_do_not_break_the_line() -> None:
-    line = orjson.loads(to_line({"a": "x\ud800y", "b": [10**30, {"c": "\udfff"}], "d": None, "e": 1.5}))
+    line = orjson.loads(to_line({"a": "x\ud800y", "b": [10**30, {"c": "\udfff"}], "d": None, "e": 1.5, "f\udfff": 7}))
 
-    assert line == {"a": "x?y", "b": [str(10**30), {"c": "?"}], "d": None, "e": 1.5}
+    assert line == {"a": "x?y", "b": [str(10**30), {"c": "?"}], "d": None, "e": 1.5, "f?": 7}
 
 
 def test_results_go_to_the_file_of_their_hour(tmp_path: Path) -> None:

@@ -402,3 +402,69 @@ def test_days_past_keeping_are_deleted_in_every_form_and_no_other(tmp_path: Path
     compact(tmp_path, datetime.fromisoformat("2026-11-30T12:00:00+00:00"), retention_days=10)
 
     assert names(tmp_path) == ["2026-11-20.parquet", "2026-11-21.parquet", "notes.jsonl"]
+
+
+def test_what_is_seen_during_maintenance_is_booked_as_maintenance_whatever_it_was(tmp_path: Path) -> None:
+    planned = (Flag.FLAPPING, Flag.MAINTENANCE)
+    write(
+        tmp_path,
+        result(Status.OK, 60, covers_s=60),
+        result(Status.FAIL, 120, covers_s=60, flags=planned),
+        result(Status.OK, 180, covers_s=60, flags=planned),
+        result(Status.UNKNOWN, 240, covers_s=60, flags=planned),
+        result(Status.FAIL, 300, covers_s=60, flags=(Flag.MUTED,)),
+    )
+    for _ in range(2):
+        assert tallies(totals(tmp_path, at(0), at(360)), 360)["shop"] == Tally(60, 0, 60, 60, 180)
+        frame = seconds_frame(tmp_path, at(0), at(360), 360)
+        assert {r.status: r.seconds for r in frame.itertuples()} == {"FAIL": 60, "MAINTENANCE": 180, "OK": 60}
+        compact(tmp_path, at(5 * DAY), 90)
+    assert names(tmp_path) == ["2026-11-20.parquet"]
+
+
+def test_files_from_before_there_was_maintenance_are_read_beside_others(tmp_path: Path) -> None:
+    write(tmp_path, result(Status.FAIL, 60, covers_s=60))
+    compact(tmp_path, at(5 * DAY), 90)
+    old, whole = tmp_path / "2026-11-20.parquet", tmp_path / "new.parquet"
+    with connect() as db:
+        db.execute(f"COPY (SELECT * EXCLUDE (in_maintenance) FROM '{old}') TO '{whole}' (FORMAT parquet)")
+    whole.replace(old)
+
+    assert totals(tmp_path, at(0), at(DAY)) == [("shop", "FAIL", 60.0)]
+    write(tmp_path, result(Status.FAIL, DAY, covers_s=60, flags=(Flag.MAINTENANCE,)))
+    for _ in range(2):
+        assert totals(tmp_path, at(0), at(DAY)) == [("shop", "FAIL", 60.0), ("shop", "MAINTENANCE", 60.0)]
+        compact(tmp_path, at(5 * DAY), 90)
+
+
+@settings(quick, max_examples=30)
+@given(
+    gaps=st.lists(st.tuples(MS.filter(bool), st.booleans(), st.sampled_from(Status)), min_size=1, max_size=12),
+    low=MS,
+    length=MS.filter(bool),
+    is_compacted=st.booleans(),
+)
+def test_the_parts_are_the_period_with_maintenance_too(
+    gaps: list[tuple[float, bool, Status]], low: float, length: float, is_compacted: bool
+) -> None:
+    when, lines = 0.0, []
+    for gap, is_planned, status in gaps:
+        when = round(when + gap, 3)
+        flags = (Flag.MAINTENANCE,) if is_planned else ()
+        lines.append(result(status, when, covers_s=gap, flags=flags))
+    with tempfile.TemporaryDirectory() as name:
+        write(Path(name), *lines)
+        if is_compacted:
+            compact(Path(name), at(5 * DAY), 90)
+        whole = tallies(totals(Path(name), at(low), at(low + length)), length)
+
+    wanted = dict.fromkeys(("OK", "WARN", "FAIL", "MAINTENANCE"), 0.0)
+    for line, (gap, is_planned, status) in zip(lines, gaps, strict=True):
+        end = (line.at - at(0)).total_seconds()
+        inside = max(min(end, low + length) - max(end - gap, low), 0.0)
+        booked = "MAINTENANCE" if is_planned else status.value
+        wanted[booked] = wanted.get(booked, 0.0) + inside
+    got = whole.get("shop", Tally(unknown_s=length))
+    assert got.period_s == pytest.approx(length, abs=1e-6)
+    parts_s = (got.up_s, got.degraded_s, got.down_s, got.maintenance_s)
+    assert parts_s == pytest.approx([wanted[one] for one in ("OK", "WARN", "FAIL", "MAINTENANCE")], abs=1e-3)

@@ -1,10 +1,12 @@
 """`/metrics`: what Prometheus reads, read by Prometheus' own parser."""
 
+from dataclasses import replace
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor import __version__
 from monitor.alerts import AlertStatus
-from monitor.history.snapshot import CheckerInfo, Notice, OpenAlert, Snapshot
+from monitor.history.snapshot import ChannelInfo, CheckerInfo, Notice, OpenAlert, Snapshot
 from monitor.metrics import exposition
 from monitor.model import Severity, Status
 from tests.make import at, entry, snapshot
@@ -26,6 +28,10 @@ NAMES = {
     "greenwall_config_valid",
     "greenwall_notices",
     "greenwall_alerts_open",
+    "greenwall_channel_configured",
+    "greenwall_channel_messages_total",
+    "greenwall_channel_waiting",
+    "greenwall_channel_delay_seconds_total",
 }
 
 
@@ -44,9 +50,10 @@ def alert(name: str, severity: Severity) -> OpenAlert:
 
 
 def test_every_metric_is_there_with_its_help() -> None:
-    text = exposition(snapshot(entry("shop", state={"latency_ms": 5.0}))).decode()
+    seen = replace(snapshot(entry("shop", state={"latency_ms": 5.0})), channels=(ChannelInfo("email", "email"),))
+    text = exposition(seen).decode()
 
-    assert {sample[0] for sample in samples(snapshot(entry("shop", state={"latency_ms": 5.0})))} == NAMES
+    assert {sample[0] for sample in samples(seen)} == NAMES
     assert all(family.documentation for family in text_string_to_metric_families(text))
 
 
@@ -119,3 +126,14 @@ def test_names_with_quotes_and_line_breaks_come_through() -> None:
     odd = 'a "b" \\ c\nd ü'
 
     assert of(snapshot(entry(odd, group=odd)), "greenwall_check_up") == {(odd, odd, "P2"): 1.0}
+
+
+def test_channels_say_what_went_out_what_failed_and_what_waits() -> None:
+    email = ChannelInfo("email", "email", sent=7, failed=2, waiting=1, delay_s=3.5)
+    seen = replace(snapshot(), channels=(email, ChannelInfo("slack", "slack", problem="not set: SLACK_WEBHOOK_URL")))
+
+    assert of(seen, "greenwall_channel_configured") == {("email",): 1.0, ("slack",): 0.0}
+    assert of(seen, "greenwall_channel_messages_total")[("email", "sent")] == 7
+    assert of(seen, "greenwall_channel_messages_total")[("email", "failed")] == 2
+    assert of(seen, "greenwall_channel_waiting")[("email",)] == 1
+    assert of(seen, "greenwall_channel_delay_seconds_total")[("email",)] == 3.5

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 import pandas as pd
@@ -14,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from monitor import charts
 from monitor.alerts import AlertBook, AlertEvent, What
-from monitor.config import load_config
+from monitor.config import Match, load_config
 from monitor.history import pings
 from monitor.history.inbox import waiting
 from monitor.history.jsonl import JsonlWriter, to_line
@@ -30,17 +31,18 @@ from monitor.history.snapshot import (
     replace_file,
     snapshot_json,
 )
-from monitor.model import Finding, Kind, Outcome, Result, Severity, Status
+from monitor.model import Finding, Flag, Kind, Outcome, Result, Severity, Status
 from monitor.pings import Ping, Signal
+from monitor.silences import make
 from monitor.state import Rules, advance, unchecked
-from monitor.ui import frame
+from monitor.ui import alertacts, frame
 from monitor.ui.shared import views
-from monitor.units import utc_now
+from monitor.units import from_rfc3339, utc_now
 from monitor.web.operator import Visitor
 
 ROOT = Path(__file__).resolve().parents[1]
 MAIN = ROOT / "monitor" / "ui" / "main.py"
-PAGES = ["board", "check", "results", "uptime", "alerts", "diagnose"]
+PAGES = ["board", "check", "results", "uptime", "alerts", "silences", "diagnose"]
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) :red[no] $a$ `c` ~~s~~ # h"
 
 
@@ -135,6 +137,12 @@ def markup_of(app: AppTest) -> str:
 def words(app: AppTest) -> str:
     parts = [*app.title, *app.markdown, *app.text, *app.caption, *app.info, *app.error, *app.warning, *app.subheader]
     return "\n".join(str(part.value) for part in parts)
+
+
+def is_marked_up(app: AppTest) -> bool:
+    """Return whether hostile text came in as markup: HTML as such, or in Markdown without a backslash before it."""
+    parts = [*app.markdown, *app.caption, *app.info, *app.error, *app.warning, *app.success]
+    return "<img" in markup_of(app) or any(re.search(r"(?<!\\)<img", str(part.value)) for part in parts)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -502,3 +510,236 @@ def test_diagnose_answers_by_rules_with_its_evidence(folder: Path) -> None:
 def test_every_page_file_is_in_the_navigation() -> None:
     source = MAIN.read_text("utf-8")
     assert all(f'"{path.name}"' in source for path in (ROOT / "pages").glob("*.py"))
+
+
+def put_alerts(folder: Path, *events: AlertEvent) -> None:
+    writer = JsonlWriter(folder / "data" / "alerts.jsonl")
+    writer.append([to_line(event.to_json()) for event in events])
+    writer.close()
+
+
+def told(second: float, what: What, note: str = "", by: str = "checker", **data: Any) -> AlertEvent:
+    return AlertEvent(utc_now() - timedelta(seconds=500 - second), what, "a-1", by, note, data)
+
+
+def test_one_alert_is_told_from_near_with_who_was_told_and_who_was_not(folder: Path) -> None:
+    write(folder)
+    key = "a-1:first_fail:slack"
+    put_alerts(
+        folder,
+        told(0, What.ROUTED, "route rest; left out: email: not set: SMTP_HOST", routes=["rest"]),
+        told(0, What.QUEUED, event="first_fail", channel="slack", bucket="rest", batch="k"),
+        told(1, What.FAILED, f"{HOSTILE}; again in 5 s", key=key, channel="slack", event="first_fail"),
+        told(6, What.SEEN, times=4, metadata={"cpu": 93, HOSTILE: HOSTILE}),
+        told(7, What.ACKNOWLEDGED, HOSTILE, by="ada"),
+    )
+    app = open_page("alerts", alert="a-1")
+    said = markup_of(app)
+    for text in ("… slack", "that it broke", "– console", "route rest does not name it", "acknowledged: &lt;img"):
+        assert text in said, text
+    assert "failed once before" in said and "seen again, 4 times" in said and "<bdi>CPU</bdi>" in said
+    assert not is_marked_up(app)
+    assert app.button(key="end-a-1") and app.button(key="suppress-a-1") and app.button(key="silence-a-1")
+    assert "taken by ada" in words(app)
+
+
+def test_an_address_of_an_alert_that_is_not_known_says_so(folder: Path) -> None:
+    write(folder)
+    app = open_page("alerts", alert=HOSTILE)
+    assert "No alert has the id" in words(app) and not app.button
+    assert "not known any more" in words(open_page("silences", alert="a-9"))
+
+
+def commands_of(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(one.verb.value, one.target, dict(one.options)) for _, one in waiting(folder / "data" / "inbox")]
+
+
+def test_an_alert_is_suppressed_for_a_time_with_a_note(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.commands.outcome", lambda *_: None)
+    write(folder)
+    app = open_page("alerts", alert="a-1")
+    app.text_input(key="note-a-1").set_value("known")
+    app.button(key="suppress-a-1").click().run()
+    [(verb, target, options)] = commands_of(folder)
+    assert (verb, target, options["note"]) == ("suppress", "a-1", "known")
+    assert 3500 < (from_rfc3339(options["until"]) - utc_now()).total_seconds() <= 3600
+
+
+def test_the_ends_of_a_suppression_are_in_the_zone_that_people_read() -> None:
+    now = datetime(2026, 10, 24, 22, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert alertacts.ending("15 min", now) == now + timedelta(minutes=15)
+    morning = alertacts.ending(alertacts.TOMORROW, now)
+    assert morning is not None and (morning.day, morning.hour, str(morning.utcoffset())) == (25, 9, "1:00:00")
+    assert alertacts.ending(alertacts.AT, now) is None
+
+
+def test_only_the_tab_that_is_looked_at_is_drawn(folder: Path) -> None:
+    write(folder)
+    app = open_page("alerts")
+    assert [tab.label for tab in app.tabs] == ["Open", "Past", "Patterns", "Channels", "Send an alert"]
+    assert not app.metric and not app.text_area
+
+
+def page_of(draw: str) -> AppTest:
+    """Run one part of a page, as its tab does."""
+    module, function = draw.split(".")
+    script = f"from monitor.ui import frame, {module}\n{module}.{function}(frame.open_page('x'))\n"
+    app = AppTest.from_string(script, default_timeout=30).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def test_patterns_tell_how_many_when_and_what_would_help(folder: Path) -> None:
+    write(folder)
+    for day in range(1, 5):
+        begin = utc_now() - timedelta(days=day)
+        data = {"resource": "db", "source": "check", "title": "db fails", "message": "m", "severity": "P2"}
+        event = AlertEvent(begin, What.OPENED, f"p-{day}", data=data | {"category": "SYSTEM", "type": "tcp"})
+        over = AlertEvent(begin + timedelta(minutes=2), What.RESOLVED, f"p-{day}", note=HOSTILE)
+        put_alerts(folder, event, over)
+    app = page_of("patterns.show")
+    figures = {one.label: one.value for one in app.metric}
+    assert (figures["Alerts"], figures["Most common"], figures["Mean time to resolve"]) == ("5", "tcp", "2 m")
+    assert "5 alerts opened in the last 7 days" in words(app).replace("\\", "")
+    assert 'href="check?name=db"' in markup_of(app) and "over by themselves" in markup_of(app)
+
+
+def test_patterns_of_nothing_say_so(folder: Path) -> None:
+    write(folder)
+    (folder / "data" / "alerts.jsonl").unlink()
+    assert "No alert opened in this time" in words(page_of("patterns.show"))
+
+
+def test_channels_show_how_they_do_and_a_test_is_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.commands.outcome", lambda *_: None)
+    write(folder)
+    path = folder / "data" / "state.json"
+    state = orjson.loads(path.read_bytes())
+    state["channels"]["console"] |= {"sent": 3, "delay_s": 1.5, "failed": 1, "trouble": HOSTILE}
+    path.write_bytes(orjson.dumps(state))
+    app = page_of("channeldesk.show")
+    said = words(app)
+    assert "3 sent · 1 failed · 0 waiting · 500 ms from queued to sent" in said and "✕ fails" in said
+    assert "SLACK\\_WEBHOOK\\_URL" in said and not is_marked_up(app)
+    assert "orders-db" in app.code[0].value, "a preview"
+    app.button(key="test-console").click().run()
+    assert commands_of(folder) == [("test", "console", {})]
+
+
+PLANNED = """\
+maintenance:
+  - {name: nightly, match: {name: "d*"}, hours: [{from: "02:00", to: "03:00"}], note: backup}
+on_call:
+  - {name: primary, begins: 2026-01-05, rota: [ann, bob], people: {ann: [console], bob: [console]}}
+checks:
+  - {name: web, type: http, url: http://127.0.0.1:1/}
+  - {name: db, type: http, url: http://127.0.0.1:1/}
+"""
+
+
+def put_silence(folder: Path, name: str, hours: float, **more: Any) -> str:
+    now = utc_now()
+    made = make(Match(name=(name,)), now, now + timedelta(hours=hours), "ada", HOSTILE, now, **more)
+    writer = JsonlWriter(folder / "data" / "silences.jsonl")
+    writer.append([to_line(made.to_json())])
+    writer.close()
+    return made.silence
+
+
+def test_silences_that_hold_and_that_come_are_listed_and_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.commands.outcome", lambda *_: None)
+    write(folder)
+    (folder / "checks.yaml").write_text(PLANNED)
+    own = put_silence(folder, "w*", 1, is_maintenance=True)
+    app = open_page("silences")
+    said = words(app)
+    assert "Now (1)" in said or "Now (2)" in said, "the night's maintenance may hold while this runs"
+    assert "covers 1 check" in said and re.search(r"ends in (1 h|59 m)", said)
+    assert "planned as nightly: it is ended there" in said
+    assert not is_marked_up(app)
+    app.button(key=f"end-{own}").click().run()
+    assert commands_of(folder) == [("end_silence", own, {"note": ""})]
+
+
+def test_the_form_counts_whom_it_means_and_refuses_to_mean_everything(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.commands.outcome", lambda *_: None)
+    write(folder)
+    app = open_page("silences")
+    [make_it] = [button for button in app.button if "Make this" in button.label]
+    assert make_it.disabled and "it would mean everything" in words(app)
+    app = open_page("silences", check="db")
+    assert "Covers 1 check**: db" in words(app)
+    [make_it] = [button for button in app.button if "Make this" in button.label]
+    make_it.click().run()
+    [(verb, _, options)] = commands_of(folder)
+    assert (verb, options["match"], options["maintenance"]) == ("silence", {"name": ["db"]}, False)
+    assert 3500 < (from_rfc3339(options["until"]) - utc_now()).total_seconds() <= 3600
+
+
+def test_the_form_of_an_alert_holds_until_it_is_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.commands.outcome", lambda *_: None)
+    write(folder)
+    app = open_page("silences", alert="a-1")
+    assert "For alert **db answers wrongly**" in words(app) and "At most 7 d" in words(app)
+    next(button for button in app.button if "Make this" in button.label).click().run()
+    [(_, _, options)] = commands_of(folder)
+    assert (options["until"], options["until_resolved"]) == (None, "a-1")
+
+
+def test_the_calendar_and_who_is_on_call(folder: Path) -> None:
+    write(folder)
+    assert "Nothing is planned" in words(page_of("calendar.silences"))
+    assert "Nobody is on call" in words(page_of("calendar.on_call"))
+    (folder / "checks.yaml").write_text(PLANNED)
+    put_silence(folder, "web", 30)
+    said = markup_of(page_of("calendar.silences"))
+    assert said.count("<bdi>nightly</bdi>") in (14, 15) and "<bdi>name web</bdi>" in said and "<img" not in said
+    app = page_of("calendar.on_call")
+    assert "is on call now" in words(app) and markup_of(app).count("by rota") in (4, 5)
+
+
+def test_a_check_in_maintenance_says_until_when_and_lists_its_alerts(folder: Path) -> None:
+    write(folder)
+    put_silence(folder, "db", 1, is_maintenance=True)
+    put_alerts(folder, told(0, What.RESOLVED, "restarted the pool", by="ada"))
+    app = open_page("check", name="db")
+    assert "this time does not count as down" in words(app)
+    assert "restarted the pool" in words(app) and "RESOLVED" in words(app)
+    assert not is_marked_up(app)
+
+
+def test_the_end_of_a_silence_is_told_calmly(folder: Path) -> None:
+    write(folder, notices=(Notice("info", "silence s-1 (name shop-*) has ended: what is open was told", ("rack",)),))
+    app = open_page("alerts")
+    assert ["shop\\-\\*" in info.value for info in app.info] == [True] and not app.warning
+
+
+def test_time_in_maintenance_is_drawn_and_counted_as_such(folder: Path) -> None:
+    write(folder)
+    log, now = ResultLog(folder / "data" / "results"), utc_now()
+    down = Outcome(Status.FAIL, Kind.CONNECT, "refused", 1.0)
+    log.add(Result(now, "web", down, covers_s=50.0, flags=(Flag.MAINTENANCE,)))
+    log.flush()
+    log.close()
+    app = open_page("uptime")
+    table = app.dataframe[0].value.set_index("check")
+    assert (table.loc["web", "maintenance"], table.loc["web", "down"]) == ("50 s", "0 s")
+    assert "Maintenance, sum of 2 checks" in [metric.label for metric in app.metric]
+    results = views().results(now - timedelta(hours=1), now, "web")
+    assert list(charts.booked(results)["status"][:2]) == ["MAINTENANCE", "OK"]
+    span = charts.clock_span(now - timedelta(hours=1), now, "UTC")
+    charts.status_strip(results.iloc[:0], "UTC", span, charts.DARK).to_dict()
+
+
+def test_the_heat_map_is_read_without_colour() -> None:
+    week = [[0] * 24 for _ in range(7)]
+    week[2][14] = 9
+    for palette in (charts.DARK, charts.LIGHT):
+        chart = charts.heat_map(week, palette).to_dict()
+        assert [layer["mark"]["type"] for layer in chart["layer"]] == ["rect", "text"]
+        assert {"day": "Wed", "hour": 14, "alerts": 9, "from": "14:00", "to": "15:00"} in next(
+            iter(chart["datasets"].values())
+        )
+    charts.heat_map([[0] * 24] * 7, charts.DARK).to_dict()

@@ -23,15 +23,17 @@ from monitor.config import (
     DiagnosisBlock,
     Environment,
     HttpCheck,
-    HttpPost,
+    Match,
     Place,
-    checkbase,
     models,
     parse_config,
 )
+from monitor.config.alerting import EscalationBlock, Hours, InsteadBlock, MaintenanceBlock, OnCallBlock, RouteBlock
 from monitor.config.explain import keys_of
 from monitor.config.fields import Block
 from monitor.config.otherwords import key_hint, type_hint
+from monitor.config.remedies import ACTION_MODELS, Action, OnFail
+from monitor.config.ruleblock import RuleBlock
 from monitor.views import Views
 from monitor.web import Operator, make_routes
 
@@ -42,12 +44,26 @@ BLOCKS: dict[str, tuple[type[BaseModel], set[str]]] = {
     "`global:`": (models.General, set()),
     "`global.thresholds:`": (models.Thresholds, set()),
     "Every check": (CheckBase, set()),
-    "`on_fail:`": (checkbase.OnFail, set()),
-    "`on_fail.actions:` of `type: http_post`": (HttpPost, {"type"}),
     "`vantage:`": (models.VantageBlock, set()),
     "`channels:`": (ChannelBlock, set()),
     "`diagnosis:`": (DiagnosisBlock, set()),
 }
+# What is written from the models like the kinds, with their prose: heading and model.
+TOLD: dict[str, type[Block]] = {
+    "`routes:`": RouteBlock,
+    "`routes.escalate:`": EscalationBlock,
+    "`hours:` and `quiet:`": Hours,
+    "`match:`": Match,
+    "`on_call:`": OnCallBlock,
+    "`on_call.instead:`": InsteadBlock,
+    "`maintenance:`": MaintenanceBlock,
+    "`rules:`": RuleBlock,
+    "`on_fail:`": OnFail,
+    "`on_fail.actions:`": Action,
+    **{f"`on_fail.actions:` of `type: {kind}`": model for kind, model in ACTION_MODELS.items()},
+}
+TOLD_BEGIN = "<!-- who is told: written by `make readme` from the models -->\n"
+TOLD_END = "<!-- end of who is told -->\n"
 BEGIN = "<!-- kinds: written by `make readme` from the models -->\n"
 END = "<!-- end of kinds -->\n"
 # What the example of a group is made of.
@@ -146,6 +162,21 @@ def kinds_section() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def told_section() -> str:
+    """Return the generated part about who is told and what is tried; an action's table leaves out what all have."""
+    parts = []
+    for heading, model in TOLD.items():
+        common = {name: field.description for name, field in Action.model_fields.items()} if model is not Action else {}
+        fields = {n: f for n, f in in_order(model).items() if n != "type" or model is Action}
+        own = [row(n, f) for n, f in fields.items() if common.get(n) != f.description]
+        parts.append("\n\n".join(filter(None, (f"### {heading}", prose(model), "\n".join([TABLE, *own])))))
+    return "\n\n".join(parts) + "\n"
+
+
+def test_the_part_about_who_is_told_is_what_the_models_say() -> None:
+    assert README.split(TOLD_BEGIN)[1].split(TOLD_END)[0] == told_section(), "run: make readme"
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_key_stands_in_its_table(block: str) -> None:
     for row in rows(*BLOCKS[block]):
@@ -174,6 +205,7 @@ def test_every_kind_has_an_example_that_is_one_valid_check_of_it() -> None:
 def test_every_table_row_of_a_key_is_one_of_the_code() -> None:
     known = {row for block in BLOCKS.values() for row in rows(*block)}
     by_hand = README.split(BEGIN)[0] + README.split(END)[1]
+    by_hand = by_hand.split(TOLD_BEGIN)[0] + by_hand.split(TOLD_END)[1]
     tables = re.findall(r"\| key \| default \| meaning \|\n\|[-|]+\|\n((?:\|.*\n)+)", by_hand)
     assert len(tables) == len(BLOCKS)
     assert {line for table in tables for line in table.splitlines()} == known
@@ -212,7 +244,9 @@ def test_every_variable_that_the_code_reads_is_described() -> None:
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "monitor").rglob("*.py"))
     read = set(
         re.findall(
-            r'"((?:SMTP|MAIL|TELEGRAM|SLACK|DISCORD|TEAMS|WEBHOOK|OPENAI|MONITOR|GREENWALL|ALERT)_[A-Z_]+)"', source
+            r'"((?:SMTP|MAIL|TELEGRAM|SLACK|DISCORD|TEAMS|WEBHOOK|OPENAI|MONITOR|GREENWALL|ALERT|EMAIL|SENDGRID|TWILIO'
+            r'|PAGERDUTY|OPSGENIE|ALERTMANAGER|NTFY|PUSHOVER|GOTIFY|MATRIX|SENTRY)_[A-Z_]+)"',
+            source,
         )
     )
     assert {"SMTP_HOST", "OPENAI_API_KEY", "MONITOR_PASSWORD"} <= read
@@ -248,7 +282,9 @@ def written_anew(readme: str) -> str:
         end = after.index("\n\n", start)
         readme = before + heading_line + after[:start] + "\n".join([TABLE, *rows(model, left_out)]) + after[end:]
     before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    return before + BEGIN + kinds_section() + END + after
+    readme = before + BEGIN + kinds_section() + END + after
+    before, after = readme.split(TOLD_BEGIN)[0], readme.split(TOLD_END)[1]
+    return before + TOLD_BEGIN + told_section() + TOLD_END + after
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ NAMES = ("shop", "db", "queue")
 
 
 def alert(name: str = "shop", opened: float = 100, resolved: float | None = None, **fields: Any) -> Alert:
-    made = Alert("a-1", name, "check", "", "", Severity.P1, Category.AVAILABILITY, None, at(opened))
+    made = Alert("a-1", "http", name, "check", "", "", Severity.P1, Category.AVAILABILITY, None, at(opened))
     return replace(made, resolved_at=None if resolved is None else at(resolved), **fields)
 
 
@@ -123,6 +123,7 @@ def test_the_json_is_plain_and_complete() -> None:
             "incidents": 0,
             "mean_time_to_recover_s": None,
             "is_group": False,
+            "maintenance_s": 0.0,
         }
     ]
     assert made["insights"] == ["No service was down while it was watched."]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from monitor.config import CHECK_MODELS, Place
+from monitor.alerts import AlertEvent, What
+from monitor.config import CHECK_MODELS, Match, Place
 from monitor.history import pings
+from monitor.history.jsonl import to_line
 from monitor.pings import Ping, Signal
+from monitor.silences import Silence, coming, make
+from monitor.units import utc_now
 from monitor.views import Relations, Views
+from monitor.windows import CronWindow
 from tests.make import at
 
 SECRETS = ("pa55word", "s3cr3t-token")
@@ -90,3 +98,81 @@ def test_pings_come_newest_first_and_none_is_no_trouble(tmp_path: Path) -> None:
         pings.append(tmp_path / "data", "job", Ping(at(second), Signal.SUCCESS))
     assert [ping.at for ping in views.pings("job", newest=2)] == [at(11), at(10)]
     assert len(views.pings("job")) == 10
+
+
+PLANS = """\
+global: {timezone: Europe/Berlin}
+maintenance:
+  - {name: nightly, match: {name: "db-*"}, hours: [{from: "02:00", to: "03:00"}], note: backup}
+  - {name: monthly, match: {tag: eu}, cron: "0 20 1 * *", lasts: 2h}
+on_call:
+  - {name: primary, begins: 2026-01-05, rota: [ann, bob], people: {ann: [console], bob: [console]}}
+checks:
+  - {name: db-1, type: tcp, host: a, port: 1}
+  - {name: shop, type: tcp, host: a, port: 1, tags: [eu], group: Shop, severity: P1}
+  - {name: off, type: tcp, host: a, port: 1, enabled: false}
+"""
+
+
+def planned_views(folder: Path) -> Views:
+    (folder / "checks.yaml").write_text(PLANS, "utf-8")
+    return Views(Place(folder / "checks.yaml", folder / "data"))
+
+
+def test_what_is_planned_and_who_is_on_call_comes_from_the_configuration(tmp_path: Path) -> None:
+    views = planned_views(tmp_path)
+    assert [(one.id, one.is_maintenance, one.note) for one in views.planned()] == [
+        ("nightly", True, "backup"),
+        ("monthly", True, ""),
+    ]
+    assert [one.name for one in views.on_call()] == ["primary"]
+    assert set(views.subjects()) == {"db-1", "shop"}, "what is not watched is silenced by nobody"
+    (tmp_path / "checks.yaml").write_text("checks: [")
+    assert (views.planned(), views.on_call(), views.subjects()) == ((), (), {})
+    assert views.quiet("shop") is None
+
+
+def test_silences_are_read_the_newest_first_and_hold_for_those_they_mean(tmp_path: Path) -> None:
+    views, now = planned_views(tmp_path), utc_now()
+    assert list(views.silences()) == []
+    ends = (timedelta(hours=1), timedelta(hours=2))
+    made = [make(Match(group=("shop",)), now, now + end, "ann", "rack", now) for end in ends]
+    torn = b'{"at": 1}\nnot json\n'
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "silences.jsonl").write_bytes(b"".join(to_line(one.to_json()) for one in made) + torn)
+    assert [one.id for one in views.silences()] == [made[1].silence, made[0].silence]
+    found = views.quiet("shop")
+    assert found and found.silence.id == made[1].silence and "rack" in found.reason
+    assert views.quiet("nobody") is None
+
+
+def test_what_is_coming_is_told_stretch_by_stretch_and_ends_somewhere(tmp_path: Path) -> None:
+    nightly, monthly = planned_views(tmp_path).planned()
+    begin = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)
+    nights = list(coming(nightly, begin, begin + timedelta(days=3)))
+    assert [one.begins_at.isoformat() for one in nights[:2]] == [
+        "2026-11-20T01:00:00+00:00",
+        "2026-11-21T01:00:00+00:00",
+    ]
+    assert len(nights) == 4, "the one that holds now, and three more"
+    assert [one.begins_at.day for one in coming(monthly, begin, begin + timedelta(days=14))] == [1]
+    assert list(coming(monthly, begin, begin + timedelta(days=3))) == []
+    each_minute = Silence("x", Match(), (CronWindow("* * * * *", timedelta(seconds=30), ZoneInfo("UTC")),), "ann")
+    assert len(list(coming(each_minute, begin, begin + timedelta(days=14)))) == 200
+    assert list(coming(replace(each_minute, ended_at=begin), begin, begin + timedelta(days=14))) == []
+
+
+def test_a_message_knows_how_many_alerts_it_told_of(tmp_path: Path) -> None:
+    views = planned_views(tmp_path)
+    data = {"source": "check", "title": "t", "message": "m", "severity": "P2", "category": "SYSTEM"}
+    events = []
+    for number in range(3):
+        alert = f"a-{number}"
+        events.append(AlertEvent(at(), What.OPENED, alert, data=data | {"resource": alert}))
+        queued = {"event": "first_fail", "channel": "email", "batch": "joined-1"}
+        events.append(AlertEvent(at(1), What.QUEUED, alert, data=queued))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "alerts.jsonl").write_bytes(b"".join(to_line(one.to_json()) for one in events))
+    assert (views.joined("joined-1"), views.joined("joined-2")) == (3, 0)
+    assert views.patterns(3650).total == 3
+    assert "orders-db" in views.preview("first_fail")["text"]

@@ -1,11 +1,13 @@
 """Channels: how people are told. Called by the checker's outbox and by whoever shows what is configured.
 
-    Alert ──compose──▶ Message ──channel.send──▶ Receipt
-                          │
-                          ├─ console            a line on standard output; always there
-                          ├─ mail               SMTP with TLS
-                          ├─ webhook            JSON by POST
-                          └─ through_apprise    Telegram, Slack, Discord, Teams and more
+    alerts ──compose──▶ Message ──channel.send──▶ Receipt
+              │  ▲         │
+    wording ──┘  │         ├─ console            a line on standard output; always there
+    templates ───┘         ├─ mail, sendgrid     text and HTML, threads
+                           ├─ slack, sms         threads and state; the shortest form
+                           ├─ webhook            JSON or a template, signed
+                           ├─ incidents          PagerDuty, Opsgenie, Alertmanager: one incident for each alert
+                           └─ through_apprise    Telegram, Discord, Teams, ntfy, Matrix and more
 
     build_channels(config) ──▶ every channel by name      default_route(channels, wanted) ──▶ who is told
 
@@ -15,6 +17,22 @@ without secrets. Deciding who is told of what, and when to try again, is done el
 
 from monitor.channels.channel import Channel, Receipt
 from monitor.channels.message import Message, compose
+from monitor.channels.preview import preview, read_templates, sample, told_of, trial_message
 from monitor.channels.table import build_channels, default_route
+from monitor.channels.wording import Letterhead, Member
 
-__all__ = ["Channel", "Message", "Receipt", "build_channels", "compose", "default_route"]
+__all__ = [
+    "Channel",
+    "Letterhead",
+    "Member",
+    "Message",
+    "Receipt",
+    "build_channels",
+    "compose",
+    "default_route",
+    "preview",
+    "read_templates",
+    "sample",
+    "told_of",
+    "trial_message",
+]

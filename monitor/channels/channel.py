@@ -14,8 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import unquote
 
-from monitor.channels.message import Message, harmless
+from monitor.channels.message import Message
+from monitor.channels.wording import harmless
 from monitor.config import make_redactor
+from monitor.model import Severity
 
 log = logging.getLogger(__name__)
 LIMIT_S = 15.0
@@ -30,6 +32,7 @@ class Receipt:
     """How one delivery ended. `detail` is safe to store and to show.
 
     `permanent`: sending the same again cannot help. `retry_after_s`: how long the receiver asks to be left alone.
+    `reference`: what the channel calls the message, such as Slack's `ts`; what follows it goes below it.
     """
 
     channel: str
@@ -37,6 +40,7 @@ class Receipt:
     detail: str
     permanent: bool = False
     retry_after_s: float | None = None
+    reference: str = ""
 
 
 class Channel(Protocol):
@@ -59,13 +63,44 @@ class Channel(Protocol):
     @property
     def configured(self) -> bool: ...
 
+    @property
+    def joins(self) -> bool:
+        """Whether it takes several alerts in one message. What keeps incidents of its own gets each by itself."""
+        ...
+
+    @property
+    def wants_acknowledged(self) -> bool:
+        """Whether it is told, by the event `acknowledged`, that somebody has an alert."""
+        ...
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """Severities that it is told of; empty: all of them."""
+        ...
+
     def send(self, message: Message) -> Receipt:
         """Deliver; return how it went. Never raises for trouble with delivery, never takes longer than its limit."""
         ...
 
 
-class Configured:
-    """What is the same for every channel that can send."""
+class Ordinary:
+    """What most channels are."""
+
+    @property
+    def joins(self) -> bool:
+        return True
+
+    @property
+    def wants_acknowledged(self) -> bool:
+        return False
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        return ()
+
+
+class Configured(Ordinary):
+    """What every channel is that can send."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -80,25 +115,12 @@ class Configured:
         return True
 
 
-@dataclass(frozen=True)
-class Unconfigured:
-    """A channel that cannot send yet: shown with what it lacks, never an exception."""
+class NotDelivered(Exception):
+    """The receiver did not take the message. Raised while delivering, becomes the receipt."""
 
-    name: str
-    type: str
-    missing: tuple[str, ...] = ()
-    wrong: str = ""
-
-    @property
-    def problem(self) -> str:
-        return self.wrong or f"not set: {', '.join(self.missing)}"
-
-    @property
-    def configured(self) -> bool:
-        return False
-
-    def send(self, message: Message) -> Receipt:
-        return Receipt(self.name, ok=False, detail=f"unconfigured: {self.problem}", permanent=True)
+    def __init__(self, detail: str, permanent: bool = False, retry_after_s: float | None = None) -> None:
+        super().__init__(detail)
+        self.detail, self.permanent, self.retry_after_s = detail, permanent, retry_after_s
 
 
 @dataclass(frozen=True)
@@ -133,9 +155,53 @@ class Edge:
     def _guarded(self, deliver: Callable[[], Receipt]) -> Receipt:
         try:
             return deliver()
+        except NotDelivered as error:
+            return Receipt(self.name, False, error.detail, error.permanent, error.retry_after_s)
         except Exception as error:  # noqa: BLE001 - delivering is one of the three edges: a bug is a receipt too
             log.error("channel %s broke\n%s", self.name, self.redact(traceback.format_exc()))
             return Receipt(self.name, ok=False, detail=f"Greenwall's channel broke: {type(error).__name__}")
+
+
+@dataclass(frozen=True)
+class Delivering(Configured):
+    """A channel that delivers over a network. What is wrong is raised as NotDelivered, or is a bug."""
+
+    edge: Edge
+    severities: tuple[Severity, ...] = field(default=(), kw_only=True)
+
+    @property
+    def name(self) -> str:
+        return self.edge.name
+
+    def send(self, message: Message) -> Receipt:
+        return self.edge.cross(lambda: self._deliver(message))
+
+    def _deliver(self, message: Message) -> Receipt:
+        raise NotImplementedError
+
+    def _taken(self, detail: str, reference: str = "") -> Receipt:
+        return Receipt(self.name, ok=True, detail=detail, reference=reference)
+
+
+@dataclass(frozen=True)
+class Unconfigured(Ordinary):
+    """A channel that cannot send yet: shown with what it lacks, never an exception."""
+
+    name: str
+    type: str
+    missing: tuple[str, ...] = ()
+    wrong: str = ""
+
+    @property
+    def problem(self) -> str:
+        return self.wrong or f"not set: {', '.join(self.missing)}"
+
+    @property
+    def configured(self) -> bool:
+        return False
+
+    def send(self, message: Message) -> Receipt:
+        return Receipt(self.name, ok=False, detail=f"unconfigured: {self.problem}", permanent=True)
 
 
 def redact_also(redact: Redact, *secrets: str) -> Redact:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.channels.channel import Configured, Receipt, Redact
-from monitor.channels.message import Message, harmless, show_time
-from monitor.units import from_rfc3339, utc_now
+from monitor.channels.message import Message
+from monitor.channels.wording import harmless, show_time
+from monitor.units import utc_now
 
 
 def _as_it_is(text: str) -> str:
@@ -38,16 +39,16 @@ class Console(Configured):
 def line(message: Message, now: datetime) -> str:
     """Return `2026-11-21 14:03:07Z ALERT [P1 FAIL] db fails: status is 503, expected 200 (since 14:03:05Z)`."""
     word = "ENDED" if message.is_end else "ALERT"
-    why = harmless(str(message.alert.get("message") or ""))
     said = f"{show_time(now)} {word} {harmless(message.subject, 150)}"
+    if len(message.members) > 1:
+        return f"{said}, the worst: {', '.join(harmless(one.alert.resource, 60) for one in message.members[:5])}"
+    alert = message.members[0].alert
+    why = harmless(alert.message)
     if why and not message.is_end and why not in message.subject:
         said += f": {why}"
-    return said + _since(message, now)
+    return said + _since(alert.opened_at, now)
 
 
-def _since(message: Message, now: datetime) -> str:
-    opened = message.alert.get("opened_at")
-    if not opened:
-        return ""
-    day, _, time = show_time(from_rfc3339(str(opened))).partition(" ")
+def _since(opened_at: datetime, now: datetime) -> str:
+    day, _, time = show_time(opened_at).partition(" ")
     return f" (since {time})" if show_time(now).startswith(day) else f" (since {day} {time})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 import smtplib
 import ssl
 from contextlib import suppress
@@ -18,11 +19,16 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 
-from monitor.channels.channel import Configured, Edge, Receipt
-from monitor.channels.message import Message, harmless
+from monitor.alerts import Notification
+from monitor.channels.channel import Delivering, Receipt
+from monitor.channels.message import Message
+from monitor.channels.wording import harmless
 from monitor.units import utc_now
 
 IMPLICIT_TLS_PORT = 465
+# Of many alerts: a header has to end somewhere.
+_REFERENCES = 10
+_MESSAGE_ID = re.compile(r"<[0-9a-f]{32}@[A-Za-z0-9.-]+>")
 
 
 class NoTlsError(Exception):
@@ -30,10 +36,9 @@ class NoTlsError(Exception):
 
 
 @dataclass(frozen=True)
-class Mail(Configured):
+class Mail(Delivering):
     """Sends through one server. Without `user` it does not log in; without `ca_file` the system's CAs are trusted."""
 
-    edge: Edge
     host: str
     port: int
     sender: Address
@@ -43,16 +48,10 @@ class Mail(Configured):
     ca_file: str = ""
     type: str = "email"
 
-    @property
-    def name(self) -> str:
-        return self.edge.name
-
-    def send(self, message: Message) -> Receipt:
-        return self.edge.cross(lambda: self._deliver(message))
-
     def _deliver(self, message: Message) -> Receipt:
+        mail = to_mail(message, self.sender, self.to)
         try:
-            refused = self._hand_over(to_mail(message, self.sender, self.to))
+            refused = self._hand_over(mail)
         except smtplib.SMTPRecipientsRefused as error:
             return self._refused(error.recipients)
         except smtplib.SMTPResponseException as error:
@@ -65,7 +64,7 @@ class Mail(Configured):
             return self._failed(f"certificate of {self.host} is not trusted: {error.verify_message}{hint}")
         except (NoTlsError, smtplib.SMTPException, OSError) as error:
             return self._failed(f"{type(error).__name__}: {error}")
-        return self._accepted(refused)
+        return self._accepted(refused, str(mail["Message-ID"]))
 
     def _hand_over(self, mail: EmailMessage) -> dict[str, tuple[int, bytes]]:
         """Return the recipients that the server refused, when it took the mail for at least one."""
@@ -103,11 +102,11 @@ class Mail(Configured):
         except OSError as error:
             raise NoTlsError(f"SMTP_CA_FILE cannot be used: {error}") from error
 
-    def _accepted(self, refused: dict[str, tuple[int, bytes]]) -> Receipt:
+    def _accepted(self, refused: dict[str, tuple[int, bytes]], reference: str) -> Receipt:
         accepted = len(self.to) - len(refused)
         detail = f"accepted for {accepted} of {len(self.to)} recipients"
         # Sending again for one bad address would tell all the others twice.
-        return Receipt(self.name, ok=True, detail=f"{detail}; {_refusals(refused)}" if refused else detail)
+        return self._taken(f"{detail}; {_refusals(refused)}" if refused else detail, reference)
 
     def _refused(self, recipients: dict[str, tuple[int, bytes]]) -> Receipt:
         permanent = all(code >= 500 for code, _ in recipients.values())
@@ -140,16 +139,21 @@ def to_mail(message: Message, sender: Address, to: tuple[Address, ...]) -> Email
     mail["Subject"] = harmless(message.subject, 150)
     mail["Date"] = format_datetime(utc_now())
     mail["Message-ID"] = message_id(message.key, sender)
-    if message.opening_key:
-        opening = message_id(message.opening_key, sender)
-        mail["In-Reply-To"] = opening
-        mail["References"] = opening
+    openings = list(dict.fromkeys(_id_of(one.opening, sender) for one in message.members if one.opening))
+    if openings:
+        mail["In-Reply-To"] = openings[0]
+        mail["References"] = " ".join(openings[:_REFERENCES])
     # RFC 3834: keeps holiday replies away.
     mail["Auto-Submitted"] = "auto-generated"
     # Quoted-printable: a server without 8BITMIME takes it, and no line grows beyond what SMTP allows.
     mail.set_content(_encodable(message.text), cte="quoted-printable")
     mail.add_alternative(_encodable(message.html), subtype="html", cte="quoted-printable")
     return mail
+
+
+def _id_of(opening: Notification, sender: Address) -> str:
+    """Return what the mail about the opening was called, also when a crash came before that was recorded."""
+    return opening.reference if _MESSAGE_ID.fullmatch(opening.reference) else message_id(opening.batch, sender)
 
 
 def _encodable(text: str) -> str:

@@ -16,12 +16,15 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
-from monitor.channels.channel import Configured, Edge, Receipt, hush
+from monitor.channels.channel import Delivering, Edge, Receipt, hush
 from monitor.channels.message import Message
+from monitor.channels.text import cut, no_pings, units
+from monitor.channels.web import is_permanent
 from monitor.model import Severity
 
 # Which of Apprise's services may stand behind a type: a Discord URL in SLACK_WEBHOOK_URL is a mistake.
 _SCHEMES = {"telegram": "tgram", "slack": "slack", "discord": "discord", "teams": "workflows"}
+_SCHEMES |= {"ntfy": "ntfy", "pushover": "pover", "gotify": "gotify", "matrix": "matrix"}
 # Slack takes more, but folds it away; the others' limits are Apprise's own figures.
 _LIMITS = {"slack": 3000}
 # Apprise opens an incident there, but finds it again only by a text that a recovery does not have. Sending anyway
@@ -32,32 +35,20 @@ _CANNOT_CLOSE = frozenset(
 )
 _NOTIFY_TYPES = {Severity.P1: "failure", Severity.P2: "failure", Severity.P3: "warning", Severity.P4: "info"}
 _TITLE_MAX = 250
-_PASSING = (408, 425, 429)
 _CODE = re.compile(r"error=(\d{3})\b")
-# Everyone would be called, or a link would hide where it leads: what a target says must not do either.
-_PINGS = re.compile(r"(?<=@)(?=everyone|here|channel|all\b)|(?<=<)(?=[@!#]|at>|subteam)|(?<=\])(?=\()", re.IGNORECASE)
-_BREAK = "\u200b"
 _MARKS = re.compile(r"[\\`*_{}\[\]<>#|~]")
 _URL_SAFE = ":/?#[]@!$&'*+,;=%~"
 
 
 @dataclass(frozen=True)
-class ThroughApprise(Configured):
+class ThroughApprise(Delivering):
     """Sends to one Apprise URL, which `check_url` accepts."""
 
-    edge: Edge
     type: str
     url: str = field(repr=False)
 
-    @property
-    def name(self) -> str:
-        return self.edge.name
-
-    def send(self, message: Message) -> Receipt:
-        return self.edge.cross(lambda: self._deliver(message))
-
     def _deliver(self, message: Message) -> Receipt:
-        target = target_of(self.url, self.edge, incident=message.opening_key or message.key)
+        target = target_of(self.url, self.edge, incident=message.members[0].alert.id)
         if target is None:
             return Receipt(self.name, ok=False, detail="Apprise does not accept the URL", permanent=True)
         cannot = sorted({scheme for service in target for scheme in _schemes(service)} & _CANNOT_CLOSE)
@@ -77,7 +68,7 @@ class ThroughApprise(Configured):
             return Receipt(self.name, ok=True, detail="accepted")
         # Apprise hands out no status code, only this sentence. A sentence that changes costs a few vain retries.
         codes = [int(code) for text in said for code in _CODE.findall(text)[-1:]]
-        permanent = bool(codes) and all(400 <= code < 500 and code not in _PASSING for code in codes)
+        permanent = bool(codes) and all(map(is_permanent, codes))
         return Receipt(self.name, ok=False, detail="; ".join(said) or "not delivered", permanent=permanent)
 
 
@@ -94,9 +85,9 @@ def check_url(url: str, channel_type: str, edge: Edge) -> str:
 
 def fit(message: Message, limit: int) -> tuple[str, str]:
     """Return the title and the body so that both together, with a line end and bold marks, are within the limit."""
-    title = _cut(_no_pings(message.subject), min(_TITLE_MAX, limit * 2 // 3))
+    title = cut(no_pings(message.subject), min(_TITLE_MAX, limit * 2 // 3))
     said = message.text.partition("\n\n")[2] or message.text
-    return title, _cut(_no_pings(said), limit - _units(title) - len("<b></b>\r\n"))
+    return title, cut(no_pings(said), limit - units(title) - len("<b></b>\r\n"))
 
 
 def to_teams(body: str) -> str:
@@ -108,24 +99,8 @@ def to_teams(body: str) -> str:
 
 
 def _link(line: str) -> str:
-    found = re.fullmatch(r"(Details|Runbook): (https?://[^\s\\<>…]+)", line)
+    found = re.fullmatch(r"(Details|Alert|Silence|Runbook|All of them): (https?://[^\s\\<>…]+)", line)
     return f"[{found[1]}]({quote(found[2], safe=_URL_SAFE)})" if found else ""
-
-
-def _no_pings(text: str) -> str:
-    return _PINGS.sub(_BREAK, text)
-
-
-def _units(text: str) -> int:
-    """Return the length as the services count it: an emoji is two."""
-    return len(text.encode("utf-16-le", "replace")) // 2
-
-
-def _cut(text: str, limit: int) -> str:
-    if _units(text) <= limit:
-        return text
-    kept = text.encode("utf-16-le", "replace")[: 2 * max(limit - 1, 0)]
-    return kept.decode("utf-16-le", "ignore") + "…"
 
 
 def _notify_type(message: Message) -> str:

@@ -1,76 +1,111 @@
-"""A webhook: the message's facts as JSON, POSTed to a URL. The receiver can tell a repetition by Idempotency-Key."""
+"""A webhook: the message's facts as JSON, or a body of one's own, POSTed to a URL, signed.
+
+Idempotency-Key           the same whenever the same is told again
+X-Greenwall-Timestamp     seconds since 1970, when this request was made
+X-Greenwall-Signature     sha256=HEX, the HMAC-SHA256 by the secret of `TIMESTAMP.BODY`; only with a secret
+"""
 
 from __future__ import annotations
 
-import re
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
 from urllib.parse import quote
 
-import requests
+from jinja2 import Template
+from markupsafe import Markup
 
-from monitor.channels.channel import Configured, Edge, Receipt, hush
-from monitor.channels.message import Message
-
-# 4xx that pass by themselves: the same request may be accepted later.
-_PASSING = (408, 425, 429)
-_LONGEST_WAIT_S = 3600.0
+from monitor.channels.channel import Delivering, NotDelivered, Receipt
+from monitor.channels.message import Message, compose
+from monitor.channels.preview import sample
+from monitor.channels.templates import rendered, sandbox
+from monitor.channels.web import bearer, post
+from monitor.channels.wording import Letterhead
+from monitor.units import utc_now
 
 
 @dataclass(frozen=True)
-class Webhook(Configured):
-    """POSTs to `url`, with `token` as a bearer token when there is one."""
+class Webhook(Delivering):
+    """POSTs to `url`, with `token` as a bearer token, signed with `secret`, the body by `template`: when there are."""
 
-    edge: Edge
     url: str = field(repr=False)
     token: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    template: str = field(default="", repr=False)
+    now: Callable[[], datetime] = utc_now
     type: str = "webhook"
 
-    @property
-    def name(self) -> str:
-        return self.edge.name
-
-    def send(self, message: Message) -> Receipt:
-        hush("urllib3.connectionpool")
-        return self.edge.cross(lambda: self._deliver(message))
-
     def _deliver(self, message: Message) -> Receipt:
+        body = self._body(message)
+        stamp = str(int(self.now().timestamp()))
         # The key may hold the name of a channel in any script; a header holds Latin-1 without line ends.
-        key = quote(f"{message.key}:{self.name}", safe=":-._~")
+        headers = {"Idempotency-Key": quote(message.key, safe=":-._~"), "X-Greenwall-Timestamp": stamp}
+        headers["Content-Type"] = "application/json" if is_json(body) else "text/plain; charset=utf-8"
+        if self.secret:
+            headers["X-Greenwall-Signature"] = signature(self.secret, stamp, body)
+        answer = post(self.edge, self.url, body, bearer(self.token), headers, reads=False)
+        return self._taken(f"accepted with {answer.code}")
+
+    def _body(self, message: Message) -> bytes:
+        if not self.template:
+            return json.dumps(dict(message.facts)).encode()
         try:
-            with requests.post(
-                self.url,
-                json=dict(message.facts),
-                headers={"Idempotency-Key": key, "User-Agent": "Greenwall"},
-                auth=self._authorize if self.token else None,
-                timeout=self.edge.step_s,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return self._judge(response)
-        except requests.Timeout:
-            return self._failed(f"timeout: no answer within {self.edge.step_s:g} s")
-        except (requests.RequestException, OSError) as error:
-            return self._failed(f"{type(error).__name__}: {error}")
-
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        # As `auth`, not as a header, which requests would replace by what ~/.netrc says.
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
-
-    def _judge(self, response: requests.Response) -> Receipt:
-        code = response.status_code
-        if 200 <= code < 300:
-            return Receipt(self.name, ok=True, detail=f"accepted with {code}")
-        if 300 <= code < 400:
-            return self._failed(f"answers {code}, a redirect, which is not followed: set the final URL")
-        permanent = 400 <= code < 500 and code not in _PASSING
-        return self._failed(f"answers {code}", permanent, retry_after_s(response.headers.get("Retry-After", "")))
-
-    def _failed(self, detail: str, permanent: bool = False, wait_s: float | None = None) -> Receipt:
-        return Receipt(self.name, ok=False, detail=detail, permanent=permanent, retry_after_s=wait_s)
+            return _rendered(self.template, message)
+        except Exception as error:  # whoever wrote it may divide by zero, and would again at the next try
+            raise NotDelivered(f"template: {type(error).__name__}: {error}", permanent=True) from error
 
 
-def retry_after_s(header: str) -> float | None:
-    """Return the seconds of a Retry-After header, an hour at most; None for a date or for nonsense."""
-    text = header.strip()
-    return min(float(text), _LONGEST_WAIT_S) if re.fullmatch(r"[0-9]{1,9}", text) else None
+def _rendered(source: str, message: Message) -> bytes:
+    parts = {"subject": message.subject, "text": message.text, "html": message.html, "short": message.short}
+    # `alert` and `alerts` are always there, so that one template serves messages of one and of several.
+    told = {"alert": None, "alerts": (), "summary": message.subject} | dict(message.facts)
+    return rendered(body_template(source), told | parts).encode("utf-8", "replace")
+
+
+def template_problem(source: str, now: datetime) -> str:
+    """Return why this template gives no body, tried on messages of one and of several alerts; empty when it does."""
+    for told in (sample(now), sample(now, "recovered"), sample(now, count=3)):
+        message = compose(told, "preview", Letterhead("https://wall.example.org"), now)
+        try:
+            body = _rendered(source, message)
+        except Exception as error:  # noqa: BLE001 - whoever wrote it may divide by zero
+            return f"template: {type(error).__name__}: {error}"
+        if _is_object(source) and not is_json(body):
+            return "template: it begins like JSON, and what it gives is none"
+    return ""
+
+
+def signature(secret: str, stamp: str, body: bytes) -> str:
+    """Return the value of X-Greenwall-Signature, for whoever sends and whoever checks."""
+    return "sha256=" + hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+@cache
+def body_template(source: str) -> Template:
+    """Return the template of a body; jinja2.TemplateSyntaxError when it is none.
+
+    In one that begins with a brace or a bracket, values stand between quotes and are escaped for JSON by themselves;
+    `| tojson` gives a value with its quotes.
+    """
+    return sandbox(finalize=_within_quotes if _is_object(source) else None).from_string(source)
+
+
+def _is_object(source: str) -> bool:
+    return source.lstrip()[:1] in ("{", "[") and source.lstrip()[:2] not in ("{{", "{%", "{#")
+
+
+def _within_quotes(value: Any) -> Any:
+    return json.dumps(value)[1:-1] if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True

@@ -9,6 +9,6 @@ Everything that other threads have to say is posted to the loop and done by the 
 nothing here needs a lock. A second checker on the same folder is a follower: it waits for the lock.
 """
 
-from monitor.checker.engine import Checker
+from monitor.checker.life import Checker, is_led
 
-__all__ = ["Checker"]
+__all__ = ["Checker", "is_led"]

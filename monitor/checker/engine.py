@@ -1,6 +1,6 @@
-"""The checker's life: take the lock, restore, loop (due, outcomes, commands, publish), stop.
+"""The checker that leads: restore, loop (due, outcomes, commands, publish), leave everything on disk.
 
-    start() ─▶ thread ─▶ follower: lock is taken, wait ─▶ leader: configure ─ restore ─ loop ─▶ stop()
+    configure ─ restore ─▶ loop: verdicts ─▶ alerts, rules, remedies ─▶ disk ─▶ messages ─▶ state.json
 
 Writes state.json at least each second, which is its heartbeat: whoever reads an old one knows that nobody looks.
 """
@@ -11,43 +11,40 @@ import logging
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from monitor import garbage, pings
-from monitor.channels import build_channels
+from monitor import garbage
+from monitor.alerts import CHECKER
+from monitor.channels import Channel, Letterhead, build_channels, read_templates
 from monitor.checker.alertdesk import AlertDesk
+from monitor.checker.audit import Audit, Troubles
+from monitor.checker.commanding import Commanding
 from monitor.checker.configuration import Configuration, turns
 from monitor.checker.loop import Loop
 from monitor.checker.orders import Orders
+from monitor.checker.outbox import Delivered
 from monitor.checker.parents import Parents
 from monitor.checker.publish import Publisher
+from monitor.checker.remedying import Remedies
 from monitor.checker.restore import restored_states
+from monitor.checker.ruling import Ruling
+from monitor.checker.silencing import Silencing
 from monitor.checker.timetable import Timetable
 from monitor.checker.watch import Watch
+from monitor.checker.whom import Whom
 from monitor.config import CheckBase, ConfigError, ConfigFile, LoadedConfig
-from monitor.history.inbox import Command, waiting
-from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.history.results import ResultLog
-from monitor.history.snapshot import (
-    Applied,
-    ChannelInfo,
-    CheckerInfo,
-    Notice,
-    OpenAlert,
-    Snapshot,
-)
-from monitor.model import Flag, Json, Result, Severity
+from monitor.history.snapshot import ChannelInfo, CheckerInfo, Notice, OpenAlert, Snapshot
+from monitor.model import Flag, Result, Severity
 from monitor.probes import Setting, redacted
 from monitor.probes.pool import ProbePool
+from monitor.silences import end
 from monitor.state import CheckState, Transition
-from monitor.units import to_rfc3339, utc_now
+from monitor.units import utc_now
 from monitor.vantage import Eyesight, View
 
 log = logging.getLogger(__name__)
@@ -56,68 +53,9 @@ BEAT_S = 1.0
 # A change of status is published this soon after the last publication, not each by itself.
 SOON_S = 0.2
 TICK_S = 0.2
-LOCK_RETRY_S = 2.0
 COMPACT_EVERY_S = 600.0
 DELIVERY_WORKERS = 8
 LAST_MESSAGES_S = 6.0
-APPLIED_KEPT = 500
-
-
-class Checker:
-    """The one checker of a data folder. `start` and `stop` are for the owner; all else is its own thread's."""
-
-    def __init__(
-        self, file: ConfigFile, data: Path | None = None, start_demo: bool = True, deliver_only: bool = False
-    ) -> None:
-        """`deliver_only`: carry out commands and deliver messages, but start no check by its schedule."""
-        self.file = file
-        self.data = (data or file.path.parent / "data").resolve()
-        self._start_demo = start_demo
-        self._deliver_only = deliver_only
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self.role = "starting"
-        self.ready = threading.Event()
-
-    def start(self) -> None:
-        """Start the thread; ConfigError when there is no configuration to begin with."""
-        self.data.mkdir(parents=True, exist_ok=True)
-        self.file.read()
-        self._thread = threading.Thread(target=self._live, name="checker", daemon=True)
-        self._thread.start()
-
-    def stop(self, timeout_s: float = 10.0) -> None:
-        """Ask the thread to end and wait for it: what is known is on disk afterwards. Callable twice."""
-        self._stopping.set()
-        if self._thread:
-            self._thread.join(timeout_s)
-
-    def _live(self) -> None:
-        lock = FileLock(self.data / "checker.lock", timeout=0)
-        while not self._stopping.is_set():
-            try:
-                lock.acquire()
-            except Timeout:
-                if self.role != "follower":
-                    log.warning("another checker holds %s: this one follows and shows", lock.lock_file)
-                self.role = "follower"
-                self.ready.set()
-                self._stopping.wait(LOCK_RETRY_S)
-                continue
-            except OSError:
-                log.exception("the lock %s cannot be taken: check who owns the data folder", lock.lock_file)
-                self.role = "locked out"
-                self._stopping.wait(LOCK_RETRY_S)
-                continue
-            try:
-                self.role = "leader"
-                leader = Leader(self.file, self.data, self._start_demo, self._deliver_only)
-                leader.run(self._stopping, self.ready.set)
-            except Exception:  # the edge of the thread: say so, let go of the lock, try again
-                log.exception("the checker broke and starts again")
-                self._stopping.wait(LOCK_RETRY_S)
-            finally:
-                lock.release()
 
 
 class Leader:
@@ -134,16 +72,19 @@ class Leader:
         self._deliveries = ThreadPoolExecutor(DELIVERY_WORKERS, thread_name_prefix="deliver")
         self._chores = ThreadPoolExecutor(2, thread_name_prefix="chore")
         self._results = ResultLog(data / "results")
-        self._audit = JsonlWriter(data / "audit.jsonl", fsync=True)
+        self._troubles = Troubles()
+        self._audit = Audit(data / "audit.jsonl", self._troubles)
         self._watch = Watch(self._loop, self._probes, self._on_verdict, on_view=self._on_view)
         self._parents = Parents(self._loop, self._watch, self._judge_again)
-        self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries, self._chores, self._rerun)
-        self._orders = Orders(self._watch, self._desk, self._results)
+        keep = timedelta(days=general.retention_days)
+        self._silencing = Silencing(data / "silences.jsonl")
+        self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries, keep)
+        self._ruling = Ruling(self._desk, self._loop, self._chores, data / "results")
+        self._remedies = Remedies(self._loop, self._watch, self._desk.book, self._desk.record, self._audit.note)
+        self._orders = Orders(self._watch, self._desk, self._silencing, self._remedies, self._results)
+        self._commanding = Commanding(data / "inbox", self._orders, self._audit, self._troubles, self._commit)
         self._timetable = Timetable(self._watch.start)
         self._publisher = Publisher(data / "state.json")
-        self._applied: deque[Applied] = deque(maxlen=APPLIED_KEPT)
-        self._carried_out: deque[str] = deque(maxlen=10 * APPLIED_KEPT)
-        self._notices: dict[str, Notice] = {}
         self._urgent = True
         self._next_beat = 0.0
         self._next_inbox = 0.0
@@ -160,7 +101,8 @@ class Leader:
                 self._loop.run(min(TICK_S, self._timetable.idle_s()))
                 self._timetable.run_due()
                 if time.monotonic() >= self._next_inbox:
-                    self._take_commands()
+                    self._next_inbox = time.monotonic() + TICK_S
+                    self._urgent |= self._commanding.take()
                 if self._urgent or self._desk.has_news:
                     self._commit()
                 if time.monotonic() >= (self._next_beat - BEAT_S + SOON_S if self._urgent else self._next_beat):
@@ -173,8 +115,7 @@ class Leader:
     def _configure(self, loaded: LoadedConfig, states: dict[str, CheckState] | None = None) -> None:
         redact = loaded.environment.redactor()
         setting = Setting.of(loaded, self._data)
-        self._desk.configure(redact)
-        self._desk.outbox.configure(build_channels(loaded), loaded.config.general.wall_url)
+        self._orders.longest_silence_s = loaded.config.general.longest_silence
         self._parents.configure(loaded.checks)
         was_blind = states is not None and not self._deliver_only and self._desk.book.blindness() is not None
         gone = self._watch.configure(
@@ -187,11 +128,30 @@ class Leader:
             gone_names = {watched.check.name for watched in gone}
         for name in gone_names:
             self._desk.removed(name)
+        self._configure_telling(loaded, states is not None)
         self._timetable.plan([] if self._deliver_only else turns(self._watch.watched.values(), utc_now()))
-        self._notices.pop("config", None)
+        self._troubles.over("config")
         self._urgent = True
         # Thousands of checks, which stay.
         garbage.settle()
+
+    def _configure_telling(self, loaded: LoadedConfig, is_start: bool) -> None:
+        channels = build_channels(loaded)
+        whom = Whom.of(loaded, channels, self._silencing.muted, self._desk.book.of)
+        general = loaded.config.general
+        templates, problems = read_templates(loaded.folder)
+        self._troubles.over("messages")
+        if problems:
+            text = "templates that cannot be used: the built-in ones are"
+            self._troubles.say("messages", Notice("warn", text, problems))
+        letterhead = Letterhead(general.wall_url, general.timezone, templates)
+        self._desk.outbox.configure(channels, whom.ways, whom.joining, letterhead)
+        self._silencing.configure(loaded)
+        self._silencing.turned(utc_now())
+        self._silencing.flag(self._watch, utc_now())
+        self._desk.configure(whom.world, loaded.environment.redactor(), is_start)
+        self._ruling.configure(loaded)
+        self._remedies.configure(loaded)
 
     def _look_at_config(self) -> None:
         self._configuration.look(self._chores, lambda read: self._loop.post(partial(self._reloaded, read)))
@@ -204,17 +164,18 @@ class Leader:
         except ConfigError as error:
             log.error("%s is invalid, the last good configuration goes on:\n%s", file, error)
             text = f"{file} is invalid; the last good configuration is running"
-            self._notices["config"] = Notice("error", text, tuple(error.errors))
+            self._troubles.say("config", Notice("error", text, tuple(error.errors)))
             return
         self._configure(loaded)
         log.info("%s is read: %d checks", file, len(loaded.checks))
-        self._note("config", file, "checker", f"{len(loaded.checks)} checks, {loaded.digest}")
+        self._audit.note("config", file, "checker", f"{len(loaded.checks)} checks, {loaded.digest}")
 
     # verdicts and commands
 
     def _on_verdict(self, check: CheckBase, state: CheckState, result: Result, change: Transition | None) -> None:
         self._results.add(result)
         self._judge(check, state, result.at)
+        self._ruling.judge(check, state, result, result.at)
         self._parents.judged(check.name, state)
         if change:
             self._urgent = True
@@ -234,6 +195,7 @@ class Leader:
         if judged.alert and not judged.alert.is_open:
             self._watch.flag(check.name, Flag.ACKNOWLEDGED, False)
         self._watch.note(check.name, judged.held)
+        self._remedies.judged(check, state, self._desk.book.latest(check.name), at)
 
     def _judge_again(self, name: str) -> None:
         if watched := self._watch.watched.get(name):
@@ -242,55 +204,29 @@ class Leader:
     def _on_view(self, view: View) -> None:
         vantage = self._configuration.loaded.config.vantage
         self._desk.see(view, vantage.severity if vantage else Severity.P2)
-        self._notices.pop("vantage", None)
+        self._troubles.over("vantage")
         if view.eyesight is Eyesight.BLIND:
-            self._notices["vantage"] = Notice("error", "Greenwall cannot see", (view.reason,))
+            self._troubles.say("vantage", Notice("error", "Greenwall cannot see", (view.reason,)))
         self._urgent = True
 
-    def _rerun(self, name: str) -> None:
-        self._watch.look(name)
+    # silences and time
 
-    def _take_commands(self) -> None:
-        self._next_inbox = time.monotonic() + TICK_S
-        try:
-            found = [one for one in waiting(self._data / "inbox") if one[1].id not in self._carried_out]
-            for path, command in found:
-                self._carry_out(command)
-                # What it asked for is on disk before the asking is gone.
-                self._commit()
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            self._own_trouble("inbox", "commands cannot be read or removed; who owns data/inbox?", error)
-        else:
-            self._notices.pop("inbox", None)
+    def _look_at_the_clock(self) -> None:
+        now = utc_now()
+        self._end_silences(now)
+        if self._silencing.turned(now):
+            self._silencing.flag(self._watch, utc_now())
+            self._desk.look_again()
+            self._urgent = True
+        self._desk.tick(now)
 
-    def _carry_out(self, command: Command) -> None:
-        self._carried_out.append(command.id)
-        try:
-            applied = self._orders.carry_out(command)
-        except Exception as error:  # the edge: a command that breaks us is answered, once, and not tried for ever
-            log.exception("command %s broke", command.verb)
-            applied = Applied(command.id, False, f"Greenwall broke on this command: {type(error).__name__}")
-        self._applied.append(applied)
-        self._urgent = True
-        # Nobody did it: a ping asks for a look as a schedule does, and may come each second.
-        if command.by != pings.BY:
-            self._note(command.verb.value, command.target, command.by, applied.detail, command.id, applied.ok)
-
-    def _note(self, action: str, target: str, by: str, detail: str, command: str = "", ok: bool = True) -> None:
-        line: dict[str, Json] = {
-            "at": to_rfc3339(utc_now()),
-            "by": by,
-            "action": action,
-            "target": target,
-            "ok": ok,
-            "detail": detail,
-        }
-        line["command"] = command
-        try:
-            self._audit.append([to_line(line)])
-        except OSError as error:
-            self._own_trouble("audit", "the audit file cannot be written", error)
+    def _end_silences(self, now: datetime) -> None:
+        """End those that were to hold until an alert is over: looked at each time, for a crash may come between."""
+        for silence in self._silencing.outlived(self._desk.book.get):
+            try:
+                self._silencing.store(end(silence, CHECKER, f"alert {silence.until_resolved} is over", now))
+            except OSError as error:
+                self._troubles.own("silences", "silences.jsonl cannot be written", error)
 
     # disk
 
@@ -303,18 +239,15 @@ class Leader:
                 # A disk that takes no results must not keep an alert from going out.
                 self._desk.commit()
         except OSError as error:
-            self._own_trouble("disk", "results cannot be written; they are kept in memory", error)
+            self._troubles.own("disk", "results cannot be written; they are kept in memory", error)
         else:
-            if self._notices.pop("disk", None):
+            self._remedies.start()
+            if self._troubles.over("disk"):
                 log.warning("results can be written again")
-
-    def _own_trouble(self, key: str, text: str, error: OSError) -> None:
-        if key not in self._notices:
-            log.error("%s: %s", text, error)
-        self._notices[key] = Notice("error", f"Greenwall's own trouble: {text}", (str(error),))
 
     def _beat(self) -> None:
         self._next_beat = time.monotonic() + BEAT_S
+        self._look_at_the_clock()
         self._commit()
         self._look_at_config()
         if time.monotonic() >= self._next_compaction:
@@ -327,9 +260,9 @@ class Leader:
 
     def _publish(self) -> None:
         if error := self._publisher.trouble:
-            self._own_trouble("state", "state.json cannot be written", error)
+            self._troubles.own("state", "state.json cannot be written", error)
         else:
-            self._notices.pop("state", None)
+            self._troubles.over("state")
         self._urgent = False
         watched, now = self._watch.watched, utc_now()
         changed = [watched[name] for name in self._watch.dirty if name in watched]
@@ -338,9 +271,9 @@ class Leader:
             updated_at=now,
             checker=self._info(now),
             alerts=tuple(OpenAlert.of(alert) for alert in self._desk.book.open()),
-            notices=(*self._notices.values(), *self._fault_notice()),
-            applied=tuple(self._applied),
-            channels=tuple(ChannelInfo(c.name, c.type, c.problem) for c in self._desk.outbox.channels.values()),
+            notices=(*self._troubles.notices, *self._fault_notice(), *self._ended_notices(now), *self._rule_notice()),
+            applied=tuple(self._commanding.applied),
+            channels=tuple(self._channel_info(channel) for channel in self._desk.outbox.channels.values()),
         )
         self._publisher.publish(snapshot, watched, changed)
 
@@ -365,6 +298,23 @@ class Leader:
         text = f"Greenwall's own trouble: {self._loop.faults} jobs of the checker broke; the log has the tracebacks"
         return (Notice("error", text, (self._loop.last_fault,)),)
 
+    def _channel_info(self, channel: Channel) -> ChannelInfo:
+        outbox = self._desk.outbox
+        known = outbox.delivered.get(channel.name, Delivered())
+        waiting = outbox.waiting.get(channel.name, 0)
+        return ChannelInfo(
+            channel.name, channel.type, channel.problem, known.sent, known.failed, waiting, known.delay_s, known.trouble
+        )
+
+    def _rule_notice(self) -> tuple[Notice, ...]:
+        notice = self._ruling.notice()
+        return (notice,) if notice else ()
+
+    def _ended_notices(self, now: datetime) -> Iterator[Notice]:
+        for silence in self._silencing.just_ended(now):
+            text = f"{silence.word} {silence.id} ({silence.match}) has ended: what is open was told"
+            yield Notice("info", text, (silence.note,) if silence.note else ())
+
     def _end(self) -> None:
         self._probes.shutdown(wait=False, cancel_futures=True)
         self._watch.sight.close()
@@ -384,6 +334,7 @@ class Leader:
         self._publisher.close()
         self._results.close()
         self._desk.close()
+        self._silencing.close()
         self._audit.close()
         self._configuration.stop_demo()
         garbage.release()

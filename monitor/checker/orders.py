@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from monitor.alerts import Alert, acknowledge, manual_alert, resolve
-from monitor.channels import default_route
+from pydantic import ValidationError
+
+from monitor.alerts import Alert, AlertStatus, Report, acknowledge, on_report, resolve, suppress
+from monitor.channels import Receipt, trial_message
 from monitor.checker.alertdesk import AlertDesk
+from monitor.checker.remedying import Remedies
+from monitor.checker.reporting import NotAReport, take_reports
+from monitor.checker.silencing import Silencing
 from monitor.checker.watch import Watch
+from monitor.config import Match
 from monitor.history.inbox import Command, Verb
 from monitor.history.results import ResultLog
 from monitor.history.snapshot import Applied
-from monitor.model import Flag, Json, Result, Severity
-from monitor.units import did_you_mean, plain, utc_now
+from monitor.model import Category, Flag, Json, Result, Severity
+from monitor.silences import end, make
+from monitor.units import did_you_mean, format_duration, from_rfc3339, plain, to_rfc3339, utc_now
 
 
 class Refused(ValueError):
@@ -22,27 +30,40 @@ class Refused(ValueError):
 class Orders:
     """Carries commands out. Belongs to the loop's thread."""
 
-    def __init__(self, watch: Watch, desk: AlertDesk, results: ResultLog) -> None:
+    def __init__(
+        self, watch: Watch, desk: AlertDesk, silencing: Silencing, remedies: Remedies, results: ResultLog
+    ) -> None:
         self._watch = watch
         self._desk = desk
+        self._silencing = silencing
+        self._remedies = remedies
         self._results = results
+        self.longest_silence_s = 0.0
         self._verbs: dict[Verb, Callable[[Command], tuple[str, Alert | None]]] = {
             Verb.RUN: self._run,
             Verb.PAUSE: self._pause,
             Verb.RESUME: self._resume,
             Verb.ACKNOWLEDGE: self._acknowledge,
             Verb.RESOLVE: self._resolve,
+            Verb.SUPPRESS: self._suppress,
             Verb.ALERT: self._alert,
+            Verb.REMEDY: self._remedy,
+            Verb.SILENCE: self._silence,
+            Verb.END_SILENCE: self._end_silence,
+            Verb.REPORT: self._report,
             Verb.RECORD: self._record,
         }
 
-    def carry_out(self, command: Command) -> Applied:
-        """Return what became of the command; a refusal is an answer too."""
+    def carry_out(self, command: Command, later: Callable[[Applied], None]) -> Applied | None:
+        """Return what became of the command; a refusal is an answer too. None: `later` is called with the answer."""
         try:
+            if command.verb is Verb.TEST:
+                self._test(command, later)
+                return None
             detail, alert = self._verbs[command.verb](command)
         except Refused as refused:
             return Applied(command.id, False, str(refused))
-        return Applied(command.id, True, detail, alert.id if alert else None)
+        return Applied(command.id, True, detail, *((alert.id, alert.count) if alert else ()))
 
     def _known(self, name: str) -> str:
         if name not in self._watch.watched:
@@ -55,7 +76,8 @@ class Orders:
         if alert is None:
             raise Refused(f"no alert has the id, and no check with an alert the name, {command.target!r}")
         if not alert.is_open:
-            raise Refused(f"alert {alert.id} of {alert.resource} is resolved already, by {alert.resolved_by}")
+            word = "expired" if alert.status is AlertStatus.EXPIRED else f"resolved already, by {alert.resolved_by}"
+            raise Refused(f"alert {alert.id} of {alert.resource} is {word}")
         return alert
 
     def _run(self, command: Command) -> tuple[str, None]:
@@ -88,22 +110,127 @@ class Orders:
         if alert.source == "check" and alert.resource in self._watch.watched:
             self._watch.flag(alert.resource, Flag.ACKNOWLEDGED, acknowledged)
 
+    def _suppress(self, command: Command) -> tuple[str, Alert | None]:
+        alert, until = self._open_alert(command), _time(command, "until")
+        if until <= utc_now():
+            raise Refused(f"until: expected a time in the future, got {to_rfc3339(until)}")
+        taken = self._desk.take(suppress(alert, until, command.by, _note(command), utc_now()))
+        return f"nobody is told of alert {alert.id} of {alert.resource} until {to_rfc3339(until)}", taken
+
+    def _silence(self, command: Command) -> tuple[str, None]:
+        now, options = utc_now(), command.options
+        begins_at = _time(command, "from") if options.get("from") else now
+        ends_at = self._end_of(command, now)
+        matched = options.get("match")
+        try:
+            match = Match.model_validate(matched if isinstance(matched, dict) else {})
+            made = make(
+                match,
+                begins_at,
+                ends_at,
+                command.by,
+                _note(command),
+                now,
+                until_resolved=str(options.get("until_resolved") or ""),
+                is_maintenance=bool(options.get("maintenance")),
+            )
+        except ValidationError as error:
+            raise Refused("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        if not match.model_fields_set and not options.get("everything"):
+            raise Refused("match: expected at least one key, or this would silence everything")
+        silence = self._silencing.store(made)
+        word = silence.word if silence else "silence"
+        return f"{word} {made.silence} for {match} holds until {to_rfc3339(ends_at)}", None
+
+    def _end_of(self, command: Command, now: datetime) -> datetime:
+        latest = now + timedelta(seconds=self.longest_silence_s)
+        if not command.options.get("until"):
+            if command.options.get("until_resolved"):
+                return latest
+            raise Refused("until: missing")
+        until = _time(command, "until")
+        if until > latest + timedelta(minutes=1) and not command.options.get("maintenance"):
+            longest = format_duration(self.longest_silence_s)
+            raise Refused(f"until: a silence lasts at most {longest} (global: longest_silence)")
+        return until
+
+    def _end_silence(self, command: Command) -> tuple[str, None]:
+        silence = self._silencing.book.get(command.target)
+        if silence is None:
+            raise Refused(f"no silence has the id {command.target!r}; what checks.yaml plans is ended there")
+        if silence.is_over(utc_now()):
+            raise Refused(f"{silence.word} {silence.id} is over already")
+        self._silencing.store(end(silence, command.by, _note(command), utc_now()))
+        return f"{silence.word} {silence.id} is ended by {command.by}: what is open is told now", None
+
     def _alert(self, command: Command) -> tuple[str, Alert | None]:
+        channels = self._named_channels(command)
+        try:
+            severity = Severity.parse(str(command.options.get("severity") or "P3"))
+        except ValueError as error:
+            raise Refused(f"severity: {error}") from error
+        message, resource = plain(str(command.options.get("message") or ""), 2000), plain(command.target, 120)
+        said = message[:80] or "manual alert"
+        report = Report(
+            type="manual",
+            resource=resource,
+            title=f"{resource}: {said}",
+            message=message,
+            severity=severity,
+            category=Category.APPLICATION,
+            source="manual",
+            opening="manual",
+            channels=channels,
+        )
+        # Each that somebody sends is one of its own.
+        taken = self._desk.take(on_report(report, None, None, command.by, utc_now()))
+        told = ", ".join(taken.told) if taken else ""
+        return f"alert for {command.target} goes to {told}", taken
+
+    def _named_channels(self, command: Command) -> tuple[str, ...] | None:
+        """Return the channels that were named, which are all tried: one that is not configured says so."""
         known = self._desk.outbox.channels
         wanted = tuple(map(str, _list(command.options.get("channels"))))
         unknown = [name for name in wanted if name not in known]
         if unknown:
             hint = did_you_mean(unknown[0], known)
             raise Refused(f"no channel is called {unknown[0]!r}{hint}; known: {', '.join(known)}")
+        return wanted or None
+
+    def _test(self, command: Command, later: Callable[[Applied], None]) -> None:
+        outbox = self._desk.outbox
+        channel = outbox.channels.get(command.target)
+        if channel is None:
+            hint = did_you_mean(command.target, outbox.channels)
+            raise Refused(f"no channel is called {command.target!r}{hint}; known: {', '.join(outbox.channels)}")
+        if not channel.configured:
+            raise Refused(f"{channel.name} is not configured: {channel.problem}")
+        message = trial_message(channel.name, command.by, outbox.letterhead, utc_now())
+
+        def answer(receipt: Receipt) -> None:
+            later(Applied(command.id, receipt.ok, f"{channel.name}: {receipt.detail}"))
+
+        outbox.send_now(channel, message, answer)
+
+    def _report(self, command: Command) -> tuple[str, Alert | None]:
         try:
-            severity = Severity.parse(str(command.options.get("severity") or "P3"))
+            return take_reports(self._desk, command, utc_now())
+        except NotAReport as error:
+            raise Refused(str(error)) from error
+
+    def _remedy(self, command: Command) -> tuple[str, None]:
+        index = command.options.get("index")
+        try:
+            said = self._remedies.by_hand(
+                self._known(command.target), index if isinstance(index, int) else -1, command.by
+            )
+        except Refused:
+            raise
         except ValueError as error:
-            raise Refused(f"severity: {error}") from error
-        message = plain(str(command.options.get("message") or ""), 2000)
-        # Channels that were named are all tried: one that is not configured says so in its receipt.
-        channels = wanted or default_route(known, None)
-        decision = manual_alert(plain(command.target, 120), severity, message, channels, command.by, utc_now())
-        return f"alert for {command.target} goes to {', '.join(channels)}", self._desk.take(decision)
+            raise Refused(str(error)) from error
+        return said, None
 
     def _record(self, command: Command) -> tuple[str, None]:
         lines = _list(command.options.get("results"))
@@ -120,6 +247,15 @@ class Orders:
 
 def _note(command: Command) -> str:
     return plain(str(command.options.get("note") or ""), 1000)
+
+
+def _time(command: Command, key: str) -> datetime:
+    try:
+        return from_rfc3339(str(command.options.get(key)))
+    except ValueError as error:
+        raise Refused(
+            f"{key}: expected a time such as 2026-11-21T14:00:00Z, got {command.options.get(key)!r}"
+        ) from error
 
 
 def _list(value: Json) -> list[Json]:

@@ -1,145 +1,161 @@
-"""The outbox: every message is stored before it is sent and marked after, so that a crash loses none.
+"""The outbox: sends what the lanes say in a pool, and records how each message ended.
 
-    queued ──▶ send in a pool ──▶ sent
-                  │ fails for now: wait (its own Retry-After, else 5 s, 30 s, 2 min) and again
-                  └ fails for good, or too often, or is not configured ──▶ gave_up, and the console gets it
+    prepare: a message for each free lane, its make-up recorded ──▶ (stored) ──▶ send: pool ──▶ receipt ──▶ recorded
 
-At least once: a crash between sending and marking sends again, with the same idempotency key.
+At least once: a crash between sending and recording sends the same again, under the same idempotency key.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from functools import partial
 
-from monitor.alerts import Alert, AlertEvent, Notification, What
-from monitor.channels import Channel, Receipt, compose
+from monitor.alerts import LAST_RESORT, Alert, AlertBook, AlertEvent, Dispatch, Joining, Lanes, Notification, Way
+from monitor.channels import Channel, Letterhead, Message, Receipt, compose
 from monitor.checker.loop import Loop
-from monitor.model import Event
-from monitor.units import utc_now
+from monitor.units import seconds_between, utc_now
 
 log = logging.getLogger(__name__)
-WAITS_S = (5.0, 30.0, 120.0)
-CONSOLE = "console"
+
+
+@dataclass(slots=True)
+class Delivered:
+    """What went over one channel since the start. `delay_s` is the sum of the times from queued to sent."""
+
+    sent: int = 0
+    failed: int = 0
+    delay_s: float = 0.0
+    trouble: str = ""
 
 
 class Outbox:
-    """Delivers queued notifications. `record` stores an event and folds it into the book."""
+    """Delivers queued notifications. `record` stores an event and folds it into the book. The loop's thread's."""
 
     def __init__(
-        self,
-        loop: Loop,
-        pool: Executor,
-        record: Callable[[AlertEvent], Alert | None],
-        find: Callable[[str], Alert | None],
+        self, loop: Loop, pool: Executor, record: Callable[[AlertEvent], Alert | None], book: AlertBook
     ) -> None:
-        self._find = find
-        self._loop = loop
-        self._pool = pool
-        self._record = record
-        self._on_its_way: set[str] = set()
-        self._waits: set[str] = set()
+        self._loop, self._pool, self._record, self._book = loop, pool, record, book
+        self._lanes = Lanes(book)
+        self._ready: list[Dispatch] = []
         self._stopped = False
-        self._wall_url: str | None = None
+        self.letterhead = Letterhead()
+        # Removed from the configuration, but somebody there has yet to be told that it is over.
+        self._leaving: dict[str, Channel] = {}
         self.channels: Mapping[str, Channel] = {}
-        self.sent = 0
-        self.failed = 0
+        self.delivered: dict[str, Delivered] = {}
 
-    def configure(self, channels: Mapping[str, Channel], wall_url: str | None) -> None:
-        self.channels = channels
-        self._wall_url = wall_url
+    def configure(
+        self,
+        channels: Mapping[str, Channel],
+        ways: Mapping[str, Way],
+        joining: Mapping[str, Joining],
+        letterhead: Letterhead,
+    ) -> None:
+        """`ways` by channel, `joining` by route."""
+        before, owed = self._leaving | dict(self.channels), self._owed()
+        self._leaving = {name: one for name, one in before.items() if name not in channels and name in owed}
+        self.channels, self.letterhead = channels, letterhead
+        leaving = {name: Way(one.problem, one.joins, None, LAST_RESORT) for name, one in self._leaving.items()}
+        self._lanes.configure({**leaving, **ways}, joining)
+        for event in self._lanes.cut_short(utc_now()):
+            self._record(event)
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._on_its_way)
+        return self._lanes.on_their_way > 0
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """How many notifications each channel still has to tell."""
+        return self._lanes.waiting
 
     def stop(self) -> None:
         """Send nothing more: what is queued stays in the outbox for the next start."""
         self._stopped = True
 
-    def deliver(self, alert: Alert, notification: Notification) -> None:
-        """Send it unless it is on its way, waits for its next try, or is at its end. It must be stored already.
+    def stamped(self, event: AlertEvent) -> AlertEvent:
+        return self._lanes.stamped(event, time.monotonic())
 
-        That it is over is said on each channel after that it began.
-        """
-        if self._stopped or notification.ended or notification.key in self._on_its_way | self._waits:
+    def take(self, event: AlertEvent) -> list[AlertEvent]:
+        return self._lanes.take(event)
+
+    def prepare(self) -> None:
+        """Record what makes up the messages that go out next; they are sent by `send`, once that is stored."""
+        if self._stopped:
             return
-        if notification.event == Event.RECOVERED and _opening_is_open(alert, notification.channel):
-            return
-        channel = self.channels.get(notification.channel)
-        if channel is None or not channel.configured:
-            self._end(alert, notification, _unusable(notification.channel, channel))
-            return
-        self._on_its_way.add(notification.key)
-        message = compose(alert, notification.event, self._wall_url, utc_now())
+        for dispatch, events in list(self._lanes.next(utc_now(), time.monotonic())):
+            for event in events:
+                self._record(event)
+            self._ready.append(dispatch)
+
+    def send(self) -> None:
+        """Send what was prepared."""
+        ready, self._ready = self._ready, []
+        for dispatch in ready:
+            channel = self.channels.get(dispatch.channel) or self._leaving.get(dispatch.channel)
+            if channel is None or not channel.configured:
+                self._loop.post(partial(self._unusable, dispatch, channel))
+            else:
+                self._send(channel, dispatch)
+
+    def send_now(self, channel: Channel, message: Message, then: Callable[[Receipt], None]) -> None:
+        """Send a message of no alert, such as a test; `then` is called in the loop's thread."""
         future = self._pool.submit(channel.send, message)
-        future.add_done_callback(lambda done: self._loop.post(partial(self._delivered, alert, notification, done)))
+        future.add_done_callback(lambda done: self._loop.post(lambda: then(_receipt_of(channel.name, done))))
 
-    def _delivered(self, alert: Alert, notification: Notification, future: Future[Receipt]) -> None:
-        self._on_its_way.discard(notification.key)
-        if future.cancelled():
-            return
-        error = future.exception()
-        if error is not None:
-            # The edge of delivering: a bug in a channel is a failed delivery, with its traceback in the log.
-            log.error("channel %s broke", notification.channel, exc_info=error)
-            self._end(alert, notification, f"Greenwall's channel broke: {type(error).__name__}")
-            return
-        receipt = future.result()
+    def _send(self, channel: Channel, dispatch: Dispatch) -> None:
+        told = [(alert, member) for member in dispatch.members if (alert := self._book.get(member.alert))]
+        future = self._pool.submit(_write_and_send, channel, told, dispatch.key, self.letterhead)
+        future.add_done_callback(partial(self._done, dispatch))
+
+    def _done(self, dispatch: Dispatch, future: Future[Receipt]) -> None:
+        """Runs in the pool's thread."""
+        if not future.cancelled():
+            self._loop.post(lambda: self._ended(dispatch, _receipt_of(dispatch.channel, future)))
+
+    def _unusable(self, dispatch: Dispatch, channel: Channel | None) -> None:
+        gone = f"channel {dispatch.channel!r} is no longer configured"
+        reason = f"unconfigured: {channel.problem}" if channel else gone
+        self._ended(dispatch, Receipt(dispatch.channel, ok=False, detail=reason, permanent=True))
+
+    def _ended(self, dispatch: Dispatch, receipt: Receipt) -> None:
+        now, clock_s = utc_now(), time.monotonic()
+        count = self.delivered.setdefault(dispatch.channel, Delivered())
         if receipt.ok:
-            self.sent += 1
-            self._mark(alert, notification, What.SENT, receipt.detail)
-            self._go_on(alert, notification.channel)
-        elif receipt.permanent or notification.attempts >= len(WAITS_S):
-            self._end(alert, notification, receipt.detail)
+            count.sent += 1
+            count.delay_s += max(seconds_between(dispatch.queued_at, now), 0.0)
+            count.trouble = ""
+            events = self._lanes.sent(dispatch, receipt.detail, receipt.reference, now, clock_s)
         else:
-            self._again(alert, notification, receipt)
+            count.failed += 1
+            count.trouble = receipt.detail
+            log.warning("channel %s: %s", dispatch.channel, receipt.detail)
+            events = self._lanes.failed(
+                dispatch, receipt.detail, receipt.permanent, receipt.retry_after_s, now, clock_s
+            )
+        for event in events:
+            self._record(event)
 
-    def _again(self, alert: Alert, notification: Notification, receipt: Receipt) -> None:
-        wait_s = receipt.retry_after_s or WAITS_S[notification.attempts]
-        self._mark(alert, notification, What.FAILED, f"{receipt.detail}; again in {wait_s:.0f} s")
-        self._waits.add(notification.key)
-        self._loop.after(wait_s, partial(self._retry, alert.id, notification.key))
-
-    def _retry(self, alert_id: str, key: str) -> None:
-        self._waits.discard(key)
-        alert = self._find(alert_id)
-        if alert:
-            self.deliver(alert, alert.notifications[key])
-
-    def _go_on(self, alert: Alert, channel: str) -> None:
-        """Send what waited on this channel for the message before it."""
-        now = self._find(alert.id)
-        for notification in now.notifications.values() if now else ():
-            if now and notification.channel == channel:
-                self.deliver(now, notification)
-
-    def _end(self, alert: Alert, notification: Notification, detail: str) -> None:
-        self.failed += 1
-        after = self._mark(alert, notification, What.GAVE_UP, detail)
-        self._go_on(alert, notification.channel)
-        key = f"{alert.id}:{notification.event}:{CONSOLE}"
-        if after is None or notification.channel == CONSOLE or key in after.notifications:
-            return
-        data = {"event": notification.event, "channel": CONSOLE}
-        queued = self._record(AlertEvent(utc_now(), What.QUEUED, alert.id, note="fallback", data=data))
-        if queued:
-            self.deliver(queued, queued.notifications[key])
-
-    def _mark(self, alert: Alert, notification: Notification, what: What, detail: str) -> Alert | None:
-        data = {"key": notification.key, "channel": notification.channel, "event": notification.event}
-        return self._record(AlertEvent(utc_now(), what, alert.id, note=detail, data=data))
+    def _owed(self) -> set[str]:
+        """Return channels that somebody has yet to hear from: an alert is open, or a message waits."""
+        return {channel for alert in self._book.open() for channel in alert.told} | set(self.waiting)
 
 
-def _opening_is_open(alert: Alert, channel: str) -> bool:
-    return any(
-        n.channel == channel and n.event != Event.RECOVERED and n.ended is None for n in alert.notifications.values()
-    )
+def _write_and_send(
+    channel: Channel, told: Sequence[tuple[Alert, Notification]], key: str, letterhead: Letterhead
+) -> Receipt:
+    return channel.send(compose(told, key, letterhead, utc_now()))
 
 
-def _unusable(name: str, channel: Channel | None) -> str:
-    if channel is None:
-        return f"channel {name!r} is no longer configured"
-    return f"unconfigured: {channel.problem}"
+def _receipt_of(channel: str, future: Future[Receipt]) -> Receipt:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    # The edge of delivering: a bug in a channel is a failed delivery, with its traceback in the log.
+    log.error("channel %s broke", channel, exc_info=error)
+    detail = f"Greenwall's channel broke: {type(error).__name__}"
+    return Receipt(channel, ok=False, detail=detail, permanent=True)

@@ -1,26 +1,34 @@
 """`checks.yaml`, the environment, and what both say: validated whole, all errors at once."""
 
+from monitor.config.alerting import MaintenanceBlock, OnCallBlock, RouteBlock
 from monitor.config.assertions import JsonRule
-from monitor.config.checkbase import CheckBase, HttpPost
+from monitor.config.channelblock import ChannelBlock
+from monitor.config.checkbase import CheckBase
 from monitor.config.environment import Environment, make_redactor
 from monitor.config.file import ConfigFile
 from monitor.config.include import Sources
 from monitor.config.kinds import CHECK_MODELS, GroupCheck, HostCheck, HttpCheck, JobCheck
 from monitor.config.loading import ConfigError, LoadedConfig, complete, load_config, parse_config
-from monitor.config.models import ChannelBlock, Config, DiagnosisBlock, VantageBlock
+from monitor.config.matching import Match
+from monitor.config.models import Config, DiagnosisBlock, VantageBlock
 from monitor.config.names import BUILT_IN_CHANNELS
 from monitor.config.place import Place
 from monitor.config.references import ancestors_of, members_of
+from monitor.config.remedies import Action, CommandAction, DockerRestart, HttpPost, OnFail, SystemdRestart
+from monitor.config.ruleblock import RuleBlock
 
 __all__ = [
     "BUILT_IN_CHANNELS",
     "CHECK_MODELS",
+    "Action",
     "ChannelBlock",
     "CheckBase",
+    "CommandAction",
     "Config",
     "ConfigError",
     "ConfigFile",
     "DiagnosisBlock",
+    "DockerRestart",
     "Environment",
     "GroupCheck",
     "HostCheck",
@@ -29,8 +37,15 @@ __all__ = [
     "JobCheck",
     "JsonRule",
     "LoadedConfig",
+    "MaintenanceBlock",
+    "Match",
+    "OnCallBlock",
+    "OnFail",
     "Place",
+    "RouteBlock",
+    "RuleBlock",
     "Sources",
+    "SystemdRestart",
     "VantageBlock",
     "ancestors_of",
     "complete",

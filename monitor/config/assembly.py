@@ -17,7 +17,7 @@ from monitor.config.include import Sources, find, label_of
 from monitor.config.layers import Scope
 from monitor.config.otherwords import key_hint
 from monitor.config.templates import Origin, expanded
-from monitor.config.values import owner_of, shape
+from monitor.config.values import owner_of, shape, value_at
 from monitor.config.yamlfile import Document, Problem, read_yaml
 from monitor.config.yamlfile import Path as KeyPath
 
@@ -35,6 +35,16 @@ class Written(NamedTuple):
     def problem(self, text: str, keys: KeyPath | None = None) -> Problem:
         where = ".".join(map(str, self.keys if keys is None else keys))
         return self.document.problem(self.path, f"{where}: {text}" if where else text, self.owner)
+
+
+# Lists of blocks with names of their own, and what one of them is called.
+NAMED_BLOCKS = {
+    "channels": "channel",
+    "routes": "route",
+    "on_call": "rota",
+    "maintenance": "maintenance",
+    "rules": "rule",
+}
 
 
 @dataclass
@@ -56,10 +66,11 @@ class Assembly:
             rest = path[2:]
             document, place, is_own = self.origins[index].place_of(rest)
             return Written(document, place, self.owner(index), rest) if is_own else Written(document, place, "", place)
-        if path[:1] == ("channels",) and isinstance(index, int):
-            item = self.values["channels"][index]
+        word = NAMED_BLOCKS.get(str(path[0])) if path else None
+        if word and isinstance(index, int):
+            item = value_at(self.values, path[:2])
             name = item.get("name") if isinstance(item, dict) else None
-            return Written(self.main, path, f"channel {name if name is not None else f'#{index + 1}'!r}", path[2:])
+            return Written(self.main, path, f"{word} {name if name is not None else f'#{index + 1}'!r}", path[2:])
         return Written(self.main, path, "", path)
 
     def owner(self, index: int) -> str:

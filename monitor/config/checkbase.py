@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
@@ -19,6 +19,7 @@ from monitor.config.fields import (
     TimeZone,
     WebUrl,
 )
+from monitor.config.remedies import OnFail
 from monitor.model import Category, Event, Severity
 from monitor.occurrence import DayTimes
 from monitor.units import format_duration
@@ -46,13 +47,16 @@ class Policy(Block):
     )
     fail_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must fail before a check is FAIL")
     recover_after: Count = Field(1, ge=1, le=100, description="rounds in a row that must be well before FAIL is over")
-    flap_detection: bool = Field(True, description="while a check flaps, failures open no new alert")
+    flap_detection: bool = Field(True, description="a check that flaps is one alert, told once, until it is stable")
     flap_low: Percent = Field(20.0, description="percent of change below which a check no longer flaps")
     flap_high: Percent = Field(30.0, description="percent of change from which on a check flaps")
     severity: SeverityField = Field(
         Severity.P3, description="how much a failure matters: P1 to P4, or critical, high, medium, low"
     )
-    notify_on: Many[Event] = Field(tuple(Event), description="what is sent")
+    notify_on: Many[Event] = Field(
+        (Event.FIRST_FAIL, Event.RECOVERED, Event.DEADLINE_MISS),
+        description="what is sent: `first_fail`, `recovered`, `deadline_miss`, `warn`",
+    )
     channels: Many[str] | None = Field(
         None, description="names of channels that are told; without it every configured one, or the console"
     )
@@ -61,22 +65,6 @@ class Policy(Block):
     def retry_backoff_s(self) -> float:
         """The older name of `retry_interval`."""
         return self.retry_interval
-
-
-class HttpPost(Block):
-    """A remedy: POST to a URL once a failure is confirmed."""
-
-    type: Literal["http_post"]
-    url: WebUrl = Field(description="where to POST")
-    payload: Any = Field(None, description="JSON body; none is sent without it")
-    headers: dict[str, str] = Field(default_factory=dict, description="headers to send")
-    timeout: Duration = Field(10.0, description="give up after this long")
-    cooldown: Duration = Field(300.0, description="least time between two runs for one check")
-
-
-class OnFail(Block):
-    actions: Many[HttpPost] = Field((), description="remedies to try when a failure is confirmed")
-    notify: Many[Event] = Field((), description="more events to send, besides `notify_on`")
 
 
 class CheckBase(Policy):

@@ -16,8 +16,10 @@ from pydantic_core import ErrorDetails
 from monitor.config.kinds import CHECK_MODELS
 from monitor.config.layers import BORROWING
 from monitor.config.otherwords import key_hint, type_hint
+from monitor.config.remedies import ACTION_MODELS
 from monitor.config.values import shape
 from monitor.config.yamlfile import Path
+from monitor.units import did_you_mean
 
 Redact = Callable[[str], str]
 Place = tuple[int | str, ...]
@@ -29,7 +31,7 @@ def place_of(loc: Place, values: Any) -> Path:
     """Return the error's place as the values have it: without the tags that pydantic adds for unions."""
     path: Path = ()
     for position, part in enumerate(loc):
-        if _is_check_tag(loc, position):
+        if _named_by_tag(loc, position):
             continue
         inner = _step(values, part)
         if inner is not _NOTHING:
@@ -50,8 +52,13 @@ def _step(values: Any, part: int | str) -> Any:
     return _NOTHING
 
 
-def _is_check_tag(loc: Place, position: int) -> bool:
-    return position == _TAG and loc[0] == "checks" and isinstance(loc[1], int) and loc[_TAG] in CHECK_MODELS
+def _named_by_tag(loc: Place, position: int) -> type[BaseModel] | None:
+    """Return the check or action whose type stands at this position: it told which model it is, and is no key."""
+    tag = str(loc[position])
+    if position == _TAG and loc[0] == "checks" and isinstance(loc[1], int):
+        return CHECK_MODELS.get(tag)
+    is_of_action = position > 1 and loc[position - 2] == "actions" and isinstance(loc[position - 1], int)
+    return ACTION_MODELS.get(tag) if is_of_action else None
 
 
 def _is_tag(part: str) -> bool:
@@ -74,9 +81,12 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel]) -> str:
     if error == "missing":
         return f"missing key {leaf!r}"
     if error == "union_tag_not_found":
-        return f"missing key 'type'; expected one of {', '.join(CHECK_MODELS)}"
+        types = ACTION_MODELS if "actions" in detail["loc"] else CHECK_MODELS
+        return f"missing key 'type'; expected one of {', '.join(types)}"
     if error == "union_tag_invalid":
         got = str(detail["input"].get("type"))
+        if "actions" in detail["loc"]:
+            return f"unknown type {got!r}{did_you_mean(got, ACTION_MODELS)}; expected one of {', '.join(ACTION_MODELS)}"
         return f"unknown type {got!r}{type_hint(got, CHECK_MODELS)}; expected one of {', '.join(CHECK_MODELS)}"
     if error == "value_error":
         return detail["msg"].removeprefix("Value error, ")
@@ -111,8 +121,8 @@ def keys_around(loc: Place, root: type[BaseModel]) -> list[str]:
     """Return the keys that the block around the last part of the place has."""
     kinds: list[object] = [root]
     for position, part in enumerate(loc[:-1]):
-        if _is_check_tag(loc, position):
-            kinds = [CHECK_MODELS[str(part)]]
+        if model := _named_by_tag(loc, position):
+            kinds = [model]
         else:
             # A part that leads nowhere is a tag of a union.
             kinds = [leaf for kind in kinds for leaf in _inside(kind, part)] or kinds

@@ -10,6 +10,7 @@ from typing import Any
 from monitor.units import did_you_mean
 
 LONGEST_EXPRESSION = 2000
+_SHOWN = 24
 VARIABLES = (
     "status",
     "headers",
@@ -63,9 +64,9 @@ _TYPES = {
     "timestamp",
     "duration",
 }
-_STRING = re.compile(
-    r"[rRbB]*(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\")|//[^\n]*", re.DOTALL
-)
+# A text or a comment; for `re.DOTALL`.
+STRING = r"[rRbB]*(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\")|//[^\n]*"
+_STRING = re.compile(STRING, re.DOTALL)
 _LOOP = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _MISTAKE = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 
@@ -85,8 +86,10 @@ class CompiledExpression:
 
 
 @lru_cache(maxsize=10_000)
-def compile_expression(text: str) -> CompiledExpression:
-    """Return the condition for use; ValueError that says what is wrong and where."""
+def compile_expression(
+    text: str, known: tuple[str, ...] = VARIABLES, example: str = "status == 200"
+) -> CompiledExpression:
+    """Return the condition for use; ValueError that says what is wrong and where. `known` is what it may look at."""
     # It costs a quarter of a second and twenty megabytes, which only those pay who write expressions.
     import cel
 
@@ -95,14 +98,14 @@ def compile_expression(text: str) -> CompiledExpression:
     try:
         program = cel.compile(text)
     except ValueError as error:
-        raise ValueError(f"expected an expression in CEL such as status == 200, got {_mistake(text, error)}") from error
+        raise ValueError(f"expected an expression in CEL such as {example}, got {_mistake(text, error)}") from error
     bare = _STRING.sub("''", text)
     loops = [match[1] for match in _LOOP.finditer(bare)]
-    variables = set(program.variables()) - (set(loops) - set(VARIABLES)) - _TYPES
-    _refuse_unknown("variable", variables, VARIABLES)
+    variables = set(program.variables()) - (set(loops) - set(known)) - _TYPES
+    _refuse_unknown("variable", variables, known)
     _refuse_unknown("function", {name for name in program.functions() if re.fullmatch(r"[A-Za-z]\w*", name)}, FUNCTIONS)
     if not variables:
-        raise ValueError(f"expected an expression that looks at {', '.join(VARIABLES)}, got {text[:60]!r}")
+        raise ValueError(f"expected an expression that looks at {_listed(known)}, got {text[:60]!r}")
     members = None if "json" in loops else _members(bare)
     return CompiledExpression(program, frozenset(variables), _nesting(bare), members)
 
@@ -123,7 +126,11 @@ def _mistake(text: str, error: ValueError) -> str:
 
 def _refuse_unknown(what: str, names: set[str], known: tuple[str, ...]) -> None:
     for name in sorted(names - set(known)):
-        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+        raise ValueError(f"unknown {what} {name!r}{did_you_mean(name, known)}; known: {_listed(known)}")
+
+
+def _listed(known: tuple[str, ...]) -> str:
+    return ", ".join(known[:_SHOWN]) + (", …" if len(known) > _SHOWN else "")
 
 
 def _nesting(bare: str) -> int:

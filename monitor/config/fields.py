@@ -50,6 +50,10 @@ def _duration(value: object) -> float:
     return seconds
 
 
+def _wait(value: object) -> float:
+    return 0.0 if not isinstance(value, bool) and value in (0, "0") else _duration(value)
+
+
 def _severity(value: object) -> Severity:
     return value if isinstance(value, Severity) else Severity.parse(str(value))
 
@@ -213,12 +217,15 @@ _DURATION_SCHEMA = {
     ],
     "examples": ["30s", "5m", 30],
 }
+_WAIT_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, _DURATION_SCHEMA["anyOf"][1]], "examples": ["10s", 0]}
 _SEVERITY_SCHEMA = {
     "type": "string",
     "enum": ["P1", "P2", "P3", "P4", "critical", "high", "medium", "low"],
 }
 
 Duration = Annotated[float, BeforeValidator(_duration), Field(gt=0), WithJsonSchema(_DURATION_SCHEMA)]
+# A duration that may be none at all.
+Wait = Annotated[float, BeforeValidator(_wait), WithJsonSchema(_WAIT_SCHEMA)]
 Number = Annotated[float, BeforeValidator(_not_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
 Percent = Annotated[float, BeforeValidator(_not_bool), Field(gt=0, le=100)]

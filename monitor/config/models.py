@@ -6,13 +6,17 @@ The descriptions become the JSON Schema for editors and the tables of the README
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
+from monitor.config.alerting import MaintenanceBlock, OnCallBlock, RouteBlock
+from monitor.config.channelblock import ChannelBlock
 from monitor.config.checkbase import Policy
 from monitor.config.fields import Block, Count, Duration, Many, Name, Number, SeverityField, TimeZone, WebUrl
 from monitor.config.kinds import Check
+from monitor.config.remedies import ActionType
+from monitor.config.ruleblock import RuleBlock
 from monitor.config.schema import with_borrowing
 from monitor.model import Severity
 
@@ -29,9 +33,15 @@ class General(Policy):
     timezone: TimeZone = Field("UTC", description="zone of times on pages and of `success_by`")
     wall_url: WebUrl | None = Field(None, description="address of the wall, for links in messages")
     allow_commands: bool = Field(False, description="checks of type `command` may run programs on this machine")
+    remedies: Many[ActionType] = Field(("http_post",), description="types of `on_fail.actions` that may run")
+    remedies_per_hour: Count = Field(20, ge=1, le=1000, description="runs of all remedies in an hour at most")
+    remedies_per_group: Count = Field(
+        3, ge=1, le=1000, description="different targets of one group that remedies may act on in an hour at most"
+    )
     connections: Count = Field(2000, ge=1, le=20_000, description="how many http checks are on their way at once")
     workers: Count = Field(256, ge=1, le=2048, description="how many checks of the other kinds run at once")
     retention_days: Count = Field(90, ge=1, description="results older than this are deleted")
+    longest_silence: Duration = Field(7 * 86400.0, description="a silence that people make lasts at most this long")
 
 
 class VantageBlock(Block):
@@ -50,17 +60,6 @@ class VantageBlock(Block):
     severity: SeverityField = Field(Severity.P2, description="how much it matters that Greenwall cannot see")
 
 
-class ChannelBlock(Block):
-    """A further channel, beside those that the environment configures by itself."""
-
-    name: Name = Field(description="unique; what checks refer to")
-    type: Literal["email", "telegram", "slack", "discord", "teams", "webhook", "apprise"] = Field(
-        description="`email`, `telegram`, `slack`, `discord`, `teams`, `webhook` or `apprise`"
-    )
-    url: str | None = Field(None, description="webhook or apprise URL; write it as ${VARIABLE}")
-    to: Many[str] = Field((), description="email: recipients")
-
-
 class DiagnosisBlock(Block):
     """`diagnosis:`: the model that explains failures. Its key is OPENAI_API_KEY, never in the file."""
 
@@ -75,6 +74,10 @@ class Config(Block):
     demo: bool = Field(False, description="start the bundled demo service and set MOCKAPP_BASE to it")
     demo_port: Count = Field(8000, ge=1, le=65535, description="port of the demo service; a free one if taken")
     channels: tuple[ChannelBlock, ...] = Field((), description="further channels")
+    routes: tuple[RouteBlock, ...] = Field((), description="who is told of which alerts; everybody of all without it")
+    on_call: tuple[OnCallBlock, ...] = Field((), description="weekly rotas")
+    maintenance: tuple[MaintenanceBlock, ...] = Field((), description="planned work")
+    rules: tuple[RuleBlock, ...] = Field((), description="alerts on facts of checks, beside their verdicts")
     diagnosis: DiagnosisBlock = Field(DiagnosisBlock.model_construct(), description="the model that explains failures")
     vantage: VantageBlock | None = Field(None, description="how Greenwall notices that it cannot see")
     include: Many[str] = Field(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from monitor.config.assembly import Assembly
+from monitor.config.assembly import NAMED_BLOCKS, Assembly
+from monitor.config.channelblock import CHANNEL_KEYS
 from monitor.config.explain import Redact
 from monitor.config.models import Config
 from monitor.config.references import problems as reference_problems
@@ -14,18 +15,19 @@ from monitor.config.yamlfile import Path as KeyPath
 from monitor.config.yamlfile import Problem
 from monitor.units import did_you_mean
 
-BUILT_IN_CHANNELS = ("console", "email", "telegram", "slack", "discord", "teams", "webhook")
+# Those that the environment configures: every type but `apprise`, which needs a block.
+BUILT_IN_CHANNELS = ("console", *(name for name in CHANNEL_KEYS if name != "apprise"))
 
 
 def duplicate_names(values: dict[str, Any], made: Assembly, redact: Redact) -> Iterator[Problem]:
-    for block in ("checks", "channels"):
+    for block, word in {"checks": "check", **NAMED_BLOCKS}.items():
         first: dict[str, Problem] = {}
         items = values.get(block)
         for index, item in enumerate(items if isinstance(items, list) else []):
             name = item.get("name") if isinstance(item, dict) else None
             if not isinstance(name, str):
                 continue
-            written, owner = made.written((block, index, "name")), f"{block[:-1]} {redact(name)!r}"
+            written, owner = made.written((block, index, "name")), f"{word} {redact(name)!r}"
             at = written.document.problem(written.path, "", owner)
             if name in first:
                 before = first[name]
@@ -39,19 +41,65 @@ def duplicate_names(values: dict[str, Any], made: Assembly, redact: Redact) -> I
 
 
 def unknown_channels(config: Config, values: dict[str, Any], made: Assembly, redact: Redact) -> Iterator[Problem]:
-    listed = values.get("channels")
-    own = [one.get("name") for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    known = [*BUILT_IN_CHANNELS, *(name for name in own if isinstance(name, str))]
-    general = values.get("global")
-    of_all = general.get("channels") if isinstance(general, dict) else None
-    places: list[tuple[KeyPath, Any]] = [(("global", "channels"), texts(of_all))]
-    places += [(("checks", i, "channels"), check.channels or ()) for i, check in enumerate(config.checks)]
+    """Yield names that are no channel's; where people are told, a rota's stands for one, too."""
+    channels = [*BUILT_IN_CHANNELS, *(name for _, block in _blocks(values, "channels") if (name := _name_of(block)))]
+    rotas = [name for _, block in _blocks(values, "on_call") if (name := _name_of(block))]
+    for index, block in _blocks(values, "on_call"):
+        if _name_of(block) in channels:
+            yield made.written(("on_call", index, "name")).problem("name is a channel's already; choose another", ())
+    places: list[tuple[KeyPath, list[str]]] = [
+        (("global", "channels"), texts(value_at(values, ("global", "channels"))))
+    ]
+    places += [(("checks", i, "channels"), list(check.channels or ())) for i, check in enumerate(config.checks)]
+    places += _places_of_routes(values)
+    yield from _unknown(places, [*channels, *rotas], values, made, redact)
+    yield from _unknown(_places_of_channels(values), channels, values, made, redact)
+
+
+def _places_of_routes(values: dict[str, Any]) -> Iterator[tuple[KeyPath, list[str]]]:
+    for index, block in _blocks(values, "routes"):
+        yield ("routes", index, "channels"), texts(block.get("channels"))
+        steps = block.get("escalate")
+        for number, step in enumerate(steps if isinstance(steps, list) else [steps]):
+            if isinstance(step, dict):
+                yield ("routes", index, "escalate", number, "channels"), texts(step.get("channels"))
+
+
+def _places_of_channels(values: dict[str, Any]) -> Iterator[tuple[KeyPath, list[str]]]:
+    """Yield where only a channel can stand: what is told instead of one, and what people are reached by."""
+    for index, block in _blocks(values, "channels"):
+        yield ("channels", index, "fallback"), texts(block.get("fallback"))
+    for index, block in _blocks(values, "on_call"):
+        people = block.get("people")
+        for person, names in people.items() if isinstance(people, dict) else ():
+            yield ("on_call", index, "people", person), texts(names)
+
+
+def _unknown(
+    places: Iterable[tuple[KeyPath, list[str]]],
+    known: list[str],
+    values: dict[str, Any],
+    made: Assembly,
+    redact: Redact,
+) -> Iterator[Problem]:
     for path, names in places:
         for index, name in enumerate(names):
             if name not in known and _is_written(values, (*path, index)):
                 text = f"unknown channel {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
                 written = made.written((*path, index))
                 yield written.problem(redact(text), () if written.owner else written.keys[:-1])
+
+
+def _blocks(values: dict[str, Any], key: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    listed = values.get(key)
+    for index, item in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(item, dict):
+            yield index, item
+
+
+def _name_of(block: dict[str, Any]) -> str | None:
+    name = block.get("name")
+    return name if isinstance(name, str) else None
 
 
 def _is_written(values: Any, path: KeyPath) -> bool:

@@ -38,6 +38,10 @@ class Place:
         return self.data / "alerts.jsonl"
 
     @property
+    def silences(self) -> Path:
+        return self.data / "silences.jsonl"
+
+    @property
     def audit(self) -> Path:
         return self.data / "audit.jsonl"
 

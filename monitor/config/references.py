@@ -14,6 +14,7 @@ from monitor.config.kinds.host import HostCheck
 from monitor.config.kinds.icmp import IcmpCheck
 from monitor.config.limits import never_warns
 from monitor.config.models import Config
+from monitor.config.remedies import not_allowed
 from monitor.units import did_you_mean
 
 Checks = Mapping[str, CheckBase]
@@ -50,6 +51,8 @@ def problems(config: Config) -> Iterator[tuple[Place, str]]:
         yield from _unknown(("checks", index, "depends_on"), "check", check.depends_on, checks)
         for key, text in _cannot_hold(check):
             yield ("checks", index, key), f"{key}: {text}"
+        for at, text in not_allowed(check.on_fail.actions, config.general.remedies):
+            yield ("checks", index, "on_fail", "actions", at, "type"), f"on_fail.actions.{at}: {text}"
         if isinstance(check, GroupCheck):
             yield from _unknown(("checks", index, "members"), "member", check.members, checks)
             members = members_of(check, config.checks)

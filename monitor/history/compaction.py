@@ -3,7 +3,8 @@
     2026-11-21T14.jsonl     the hour being written
     2026-11-21T13.jsonl ──▶ 2026-11-21T13.parquet          24 of them ──▶ 2026-11-20.parquet
 
-A result is 109 bytes as JSON and 3 as Parquet. The new file is complete before the old ones go, and readers that
+A result is 109 bytes as JSON and 3 as Parquet, which has one column more: whether `flags` names maintenance, so that
+sums over millions of rows need not read the lists. The new file is complete before the old ones go, and readers that
 see both for a moment take the new one. After a kill in that moment the old ones are merged again: rows that are
 there already are not added twice.
 """
@@ -15,7 +16,7 @@ import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.history.query import connect, literal, source_of
+from monitor.history.query import IN_MAINTENANCE, connect, literal, source_of
 
 log = logging.getLogger(__name__)
 # An hour is closed when no verdict can be stamped with it any more, a set-back clock included.
@@ -51,6 +52,7 @@ def _merge(sources: list[Path], target: Path) -> None:
         sources = [target, *sources]
     with connect() as db:
         rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {source_of([path])}" for path in sources)
+        rows = f"SELECT * EXCLUDE (in_maintenance), {IN_MAINTENANCE} FROM ({rows})"
         # A damaged line is read as a row without a time or a name.
         kept = f'SELECT DISTINCT * FROM ({rows}) WHERE "at" IS NOT NULL AND name IS NOT NULL ORDER BY name, "at"'
         db.execute(f"COPY ({kept}) TO {literal(str(part))} (FORMAT parquet, COMPRESSION zstd)")

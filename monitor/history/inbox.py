@@ -17,6 +17,7 @@ from pathlib import Path
 
 import orjson
 
+from monitor.history.jsonl import to_line
 from monitor.model import Json
 from monitor.units import from_rfc3339, to_rfc3339
 
@@ -29,7 +30,13 @@ class Verb(StrEnum):
     RESUME = "resume"
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
+    SUPPRESS = "suppress"
     ALERT = "alert"
+    REPORT = "report"
+    SILENCE = "silence"
+    END_SILENCE = "end_silence"
+    TEST = "test"
+    REMEDY = "remedy"
     RECORD = "record"
 
 
@@ -50,7 +57,7 @@ def drop(folder: Path, command: Command) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{command.at:%Y%m%dT%H%M%S%f}-{command.id}"
     part = folder / f".{name}.part"
-    text = orjson.dumps(
+    text = to_line(
         {
             "verb": command.verb.value,
             "target": command.target,

@@ -33,10 +33,11 @@ def _readable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
-        return {str(key): _readable(item) for key, item in value.items()}
+        return {_readable(str(key)): _readable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_readable(item) for item in value]
-    return value if value is None or isinstance(value, (bool, float)) else str(value)
+    is_writable = value is None or isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+    return value if is_writable else str(value)
 
 
 class JsonlWriter:

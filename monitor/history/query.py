@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 import orjson
 
-from monitor.model import Outcome, Result, Status
+from monitor.ledger import MAINTENANCE
+from monitor.model import Flag, Outcome, Result, Status
 from monitor.units import from_rfc3339, seconds_between
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ T = TypeVar("T")
 More = Callable[[Path, datetime], list[str]]
 # Quoted: `at` is a word of SQL.
 _SELECT = ", ".join(f'"{column}"' for column in _COLUMNS)
+IN_MAINTENANCE = f"list_contains(flags, '{Flag.MAINTENANCE.value}') AS in_maintenance"
+_SELECTED = f"{_SELECT}, in_maintenance"
 
 
 @contextlib.contextmanager
@@ -66,13 +69,16 @@ def literal(text: str) -> str:
 
 
 def source_of(paths: Sequence[Path]) -> str:
-    """Return the SQL table of these files, all JSONL or all Parquet."""
+    """Return the SQL table of these files, all JSONL or all Parquet: the columns of a line, and `in_maintenance`."""
     names = "[" + ", ".join(literal(path.as_posix()) for path in paths) + "]"
     if paths[0].suffix == ".parquet":
-        return f"read_parquet({names}, union_by_name=true)"
+        # Files from before there was maintenance do not have the column.
+        column = "SELECT NULL::BOOLEAN AS in_maintenance WHERE false"
+        return f"(SELECT * FROM read_parquet({names}, union_by_name=true) UNION ALL BY NAME {column})"
     columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in _COLUMNS.items())
     # A line that is torn or damaged is left out; the rest of the file is read.
-    return f"read_json({names}, format='newline_delimited', columns={{{columns}}}, ignore_errors=true)"
+    lines = f"read_json({names}, format='newline_delimited', columns={{{columns}}}, ignore_errors=true)"
+    return f"(SELECT *, {IN_MAINTENANCE} FROM {lines})"
 
 
 def files_between(folder: Path, since: datetime, until: datetime) -> list[Path]:
@@ -114,7 +120,7 @@ def results_frame(
 
 
 def seconds_frame(folder: Path, since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
-    """Return seconds by check, bucket of time and status.
+    """Return seconds by check, bucket of time and status, which is MAINTENANCE for what was seen during maintenance.
 
     Columns: name, bucket (its begin), status, seconds, verdicts, p50_ms, p95_ms. Buckets count from `since`; a moment
     between two belongs to the earlier one.
@@ -131,19 +137,29 @@ def totals(folder: Path, since: datetime, until: datetime) -> list[tuple[str, st
 
     Without latencies, which cost the most, and without pandas, which takes a process 100 MB.
     """
-    sql = _seconds_sql(since, until, seconds_between(since, until), with_latency=False)
+    rows = seconds_rows(folder, since, until, seconds_between(since, until))
+    return [(name, status, seconds) for name, _, status, seconds in rows]
+
+
+def seconds_rows(
+    folder: Path, since: datetime, until: datetime, bucket_s: float
+) -> list[tuple[str, datetime, str, float]]:
+    """Return check, bucket, status and seconds as `totals` does, for each bucket of time."""
+    sql = _seconds_sql(since, until, bucket_s, with_latency=False)
     rows = _run(lambda: _tables_of(folder, since, until, _after), sql, [], lambda db: db.fetchall())
-    return [(name, status, seconds) for name, _, status, seconds, *_ in rows]
+    return [(name, bucket.replace(tzinfo=UTC), status, seconds) for name, bucket, status, seconds, *_ in rows]
 
 
 def _seconds_sql(since: datetime, until: datetime, bucket_s: float, with_latency: bool) -> str:
     low_us, length_us, bucket_us = _epoch_us(since), _epoch_us(until) - _epoch_us(since), round(bucket_s * 1e6)
     latency = "CASE WHEN is_within THEN latency_ms END" if with_latency else "NULL"
+    booked = f"CASE WHEN in_maintenance THEN '{MAINTENANCE}' ELSE results.status END"
     # Whole microseconds, so that the parts of a verdict add up to it. Few verdicts begin before their bucket: only
     # those are spread, from a list beside each sum, and the millions of others are read once.
     return f"""
         , spans AS (
-            SELECT name, status, latency_ms, epoch_us("at") - {low_us} AS at_us, at_us <= {length_us} AS is_within,
+            SELECT name, {booked} AS status, latency_ms,
+                   epoch_us("at") - {low_us} AS at_us, at_us <= {length_us} AS is_within,
                    at_us - round(least(greatest(covers_s * 1e6, 0), at_us))::BIGINT AS begin_us,
                    least(at_us, {length_us}) AS end_us, (end_us - 1) // {bucket_us} AS n
             FROM results WHERE "at" > {_timestamp(since)}),
@@ -247,16 +263,16 @@ def _tables_of(folder: Path, since: datetime, until: datetime, more: More) -> li
 
 def _tables(paths: Sequence[Path]) -> list[str]:
     by_kind = [[p for p in paths if p.suffix == suffix] for suffix in (".parquet", ".jsonl")]
-    return [f"SELECT {_SELECT} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
+    return [f"SELECT {_SELECTED} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
 
 
 def _after(folder: Path, until: datetime) -> list[str]:
     """Return what can reach back to `until` of the files that begin after it: of Parquet, hardly a row is read."""
     later = [path for path in files_between(folder, until, _EVER) if _begin(path.stem) > until]
     gaps_s = {path: seconds_between(until, _begin(path.stem)) for path in later}
-    return [f"SELECT {_SELECT} FROM {source_of([path])} WHERE covers_s > {gap_s}" for path, gap_s in gaps_s.items()]
+    return [f"SELECT {_SELECTED} FROM {source_of([path])} WHERE covers_s > {gap_s}" for path, gap_s in gaps_s.items()]
 
 
 def _no_rows() -> str:
     columns = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in _COLUMNS.items())
-    return f"SELECT {columns} WHERE false"
+    return f"SELECT {columns}, NULL::BOOLEAN AS in_maintenance WHERE false"

@@ -94,7 +94,7 @@ class CheckEntry:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """What the snapshot says of an open alert."""
+    """What the snapshot says of an open alert; `untold` is why nobody is told of it, empty when somebody was."""
 
     id: str
     resource: str
@@ -104,6 +104,7 @@ class OpenAlert:
     status: AlertStatus
     opened_at: datetime
     acknowledged_by: str
+    untold: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -114,6 +115,7 @@ class OpenAlert:
             "status": self.status.value,
             "opened_at": to_rfc3339(self.opened_at),
             "acknowledged_by": self.acknowledged_by,
+            "untold": self.untold,
         }
 
     @classmethod
@@ -127,6 +129,7 @@ class OpenAlert:
             alert.status,
             alert.opened_at,
             alert.acknowledged_by,
+            alert.untold,
         )
 
     @classmethod
@@ -140,20 +143,54 @@ class OpenAlert:
             AlertStatus(fields["status"]),
             from_rfc3339(fields["opened_at"]),
             str(fields.get("acknowledged_by") or ""),
+            str(fields.get("untold") or ""),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelInfo:
-    """A channel; `problem` says in one sentence why it is not configured, and is empty when it is."""
+    """A channel; `problem` says in one sentence why it is not configured, and is empty when it is.
+
+    `sent` and `failed` count messages since the checker's start, `waiting` those that still have to go out;
+    `delay_s` is the sum of the times from queued to sent; `trouble` is why the last one failed, empty when it did not.
+    """
 
     name: str
     type: str
     problem: str = ""
+    sent: int = 0
+    failed: int = 0
+    waiting: int = 0
+    delay_s: float = 0.0
+    trouble: str = ""
 
     @property
     def configured(self) -> bool:
         return not self.problem
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "type": self.type,
+            "problem": self.problem,
+            "sent": self.sent,
+            "failed": self.failed,
+            "waiting": self.waiting,
+            "delay_s": round(self.delay_s, 3),
+            "trouble": self.trouble,
+        }
+
+    @classmethod
+    def from_json(cls, name: str, fields: Mapping[str, Any]) -> ChannelInfo:
+        return cls(
+            name,
+            str(fields["type"]),
+            str(fields["problem"]),
+            sent=int(fields.get("sent") or 0),
+            failed=int(fields.get("failed") or 0),
+            waiting=int(fields.get("waiting") or 0),
+            delay_s=float(fields.get("delay_s") or 0),
+            trouble=str(fields.get("trouble") or ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +268,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of a command."""
+    """What became of a command; `count` is how often its alert was seen, with what is not stored yet."""
 
     id: str
     ok: bool
     detail: str
     alert: str | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -269,8 +307,10 @@ def snapshot_json(snapshot: Snapshot, entries: Iterable[bytes]) -> bytes:
         "checker": snapshot.checker.to_json(),
         "alerts": {alert.id: alert.to_json() for alert in snapshot.alerts},
         "notices": [{"level": n.level, "text": n.text, "more": list(n.more)} for n in snapshot.notices],
-        "applied": [{"id": a.id, "ok": a.ok, "detail": a.detail, "alert": a.alert} for a in snapshot.applied],
-        "channels": {c.name: {"type": c.type, "problem": c.problem} for c in snapshot.channels},
+        "applied": [
+            {"id": a.id, "ok": a.ok, "detail": a.detail, "alert": a.alert, "count": a.count} for a in snapshot.applied
+        ],
+        "channels": {channel.name: channel.to_json() for channel in snapshot.channels},
     }
     return orjson.dumps(head)[:-1] + b',"checks":{' + b",\n".join(entries) + b"}}\n"
 
@@ -316,10 +356,10 @@ def parse_snapshot(text: bytes) -> Snapshot:
             checks={name: CheckEntry.from_json(name, entry) for name, entry in fields["checks"].items()},
             alerts=tuple(OpenAlert.from_json(key, alert) for key, alert in fields["alerts"].items()),
             notices=tuple(Notice(n["level"], n["text"], tuple(n["more"])) for n in fields.get("notices", ())),
-            applied=tuple(Applied(a["id"], a["ok"], a["detail"], a["alert"]) for a in fields.get("applied", ())),
-            channels=tuple(
-                ChannelInfo(name, c["type"], c["problem"]) for name, c in fields.get("channels", {}).items()
+            applied=tuple(
+                Applied(a["id"], a["ok"], a["detail"], a["alert"], a.get("count")) for a in fields.get("applied", ())
             ),
+            channels=tuple(ChannelInfo.from_json(name, entry) for name, entry in fields.get("channels", {}).items()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"state.json is damaged: {type(error).__name__}: {error}") from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from monitor.config.expression import FUNCTIONS, CompiledExpression, compile_expression
+from monitor.config.expression import FUNCTIONS, VARIABLES, CompiledExpression, compile_expression
 from monitor.model import Finding
 from monitor.units import plain
 
@@ -23,12 +23,13 @@ _TOKEN = re.compile(
 )
 
 
-def check_condition(text: str, known: Mapping[str, Any]) -> Finding | None:
+def check_condition(text: str, known: Mapping[str, Any], variables: tuple[str, ...] = VARIABLES) -> Finding | None:
     """Return the finding that the condition is not true, or None. `known` holds the variables that it looks at.
 
-    Those that are not known are left out: to look at them is an error, and so a finding.
+    Those that are not known are left out: to look at them is an error, and so a finding. `variables` are all that it
+    may look at.
     """
-    condition = compile_expression(text)
+    condition = compile_expression(text, variables)
     known = {name: known[name] for name in condition.variables if name in known}
     document = known.get("json")
     if condition.members is not None and isinstance(document, dict):

@@ -33,7 +33,7 @@ def probe_systemd(check: SystemdCheck, setting: Setting) -> Outcome:
     """Return the verdict on the unit as systemd sees it now."""
     argv = ["systemctl", *(["--user"] if check.user else []), "show", f"--property={','.join(_PROPERTIES)}"]
     try:
-        ended = run_program([*argv, "--", check.unit], check.timeout, _environment(check))
+        ended = run_program([*argv, "--", check.unit], check.timeout, systemctl_environment(check.user))
     except (FileNotFoundError, PermissionError):
         return unconfigured(
             "systemctl cannot be run here: this machine is not run by systemd, or Greenwall in a container"
@@ -49,9 +49,10 @@ def probe_systemd(check: SystemdCheck, setting: Setting) -> Outcome:
     return _judge(check, setting, unit, ended.latency_ms)
 
 
-def _environment(check: SystemdCheck) -> dict[str, str]:
+def systemctl_environment(user: bool) -> dict[str, str]:
+    """Return the environment for asking systemd, or (`user`) the one of this user."""
     more = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
-    if check.user:
+    if user:
         folder = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
         more["XDG_RUNTIME_DIR"] = folder
         if bus := os.environ.get("DBUS_SESSION_BUS_ADDRESS"):

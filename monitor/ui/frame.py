@@ -6,12 +6,14 @@ import streamlit as st
 
 from monitor import commands
 from monitor.history.snapshot import Applied, Snapshot
+from monitor.ui import words
 from monitor.ui.shared import OPERATOR, views
 from monitor.units import format_duration
 from monitor.views import Now
 from monitor.web.operator import COOKIE, Visitor
 
 _ICONS = {"error": ":material/error:", "warn": ":material/warning:", "info": ":material/info:"}
+_SHOW = {"error": st.error, "info": st.info}
 
 
 def open_page(title: str = "", caption: str = "") -> Snapshot:
@@ -57,8 +59,9 @@ def _troubles() -> None:
         age = format_duration(now.age_s or 0)
         st.error(f"**STALE.** The checker's last heartbeat is {age} old: nobody is looking. What you see is from then.")
     for notice in now.snapshot.notices:
-        show = st.error if notice.level == "error" else st.warning
-        show(notice.text, icon=_ICONS.get(notice.level))
+        # What an error says is Greenwall's own sentence; the others name what people wrote, such as `shop-*`.
+        text = notice.text if notice.level == "error" else words.md(notice.text)
+        _SHOW.get(notice.level, st.warning)(text, icon=_ICONS.get(notice.level))
         if notice.more:
             st.code("\n".join(notice.more), language=None, wrap_lines=True)
 
@@ -94,10 +97,10 @@ def by() -> str:
     return "operator" if OPERATOR.has_password else "operator (local)"
 
 
-def follow(command_id: str) -> Applied | None:
+def follow(command_id: str, timeout_s: float = 5.0) -> Applied | None:
     """Wait for a command's outcome and say it."""
     with st.spinner("Waiting for the checker …"):
-        applied = commands.outcome(views().place, command_id)
+        applied = commands.outcome(views().place, command_id, timeout_s)
     if applied is None:
         st.warning("No checker has taken this yet; the next one to start will.", icon=":material/hourglass_empty:")
     elif applied.ok:

@@ -10,6 +10,8 @@ from monitor.model import Flag
 from monitor.ui import markup, words
 from monitor.ui.shared import views
 
+_QUIET = {"maintenance": ":material/construction:", "silence": ":material/volume_off:"}
+
 
 def heading(entry: CheckEntry, snapshot: Snapshot) -> None:
     """Draw it."""
@@ -22,7 +24,7 @@ def heading(entry: CheckEntry, snapshot: Snapshot) -> None:
     st.caption(" · ".join(_said(entry, snapshot)))
     if entry.runbook:
         st.link_button("Runbook", entry.runbook, icon=":material/menu_book:")
-    _explain(entry)
+    _explain(entry, snapshot.checker.timezone)
 
 
 def _said(entry: CheckEntry, snapshot: Snapshot) -> list[str]:
@@ -42,9 +44,14 @@ def _said(entry: CheckEntry, snapshot: Snapshot) -> list[str]:
     return said
 
 
-def _explain(entry: CheckEntry) -> None:
-    """Say why no alert opens though it fails."""
+def _explain(entry: CheckEntry, zone: str) -> None:
+    """Say why no alert opens, or nobody is told, though it fails."""
     state = entry.state
+    if quiet := views().quiet(entry.name):
+        word, reason = quiet.silence.word, words.md(quiet.reason)
+        until = words.local(quiet.until, zone)
+        counted = ", and this time does not count as down" if quiet.silence.is_maintenance else ""
+        st.info(f"Nobody is told of what opens until {until}{counted}: {reason}.", icon=_QUIET[word])
     if Flag.FLAPPING in state.flags:
         change = f"{percent_of_change(state.ticks):.0f} %"
         text = f"It flaps: it fails and recovers so often (change: {change}) that its failures open no new alert."

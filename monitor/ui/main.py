@@ -46,6 +46,7 @@ page = st.navigation(
         st.Page(PAGES / "results.py", title="Results", icon=":material/table_rows:", url_path="results"),
         st.Page(PAGES / "uptime.py", title="Uptime", icon=":material/bar_chart:", url_path="uptime"),
         st.Page(PAGES / "alerts.py", title="Alerts", icon=":material/notifications:", url_path="alerts"),
+        st.Page(PAGES / "silences.py", title="Silences", icon=":material/volume_off:", url_path="silences"),
         st.Page(PAGES / "diagnose.py", title="Diagnose", icon=":material/troubleshoot:", url_path="diagnose"),
     ],
     position="hidden" if is_wall else "top",

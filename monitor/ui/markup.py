@@ -28,6 +28,7 @@ STYLE = """
 .gw-facts details[open] summary span, .gw-table details[open] summary span { display: none; }
 .gw-facts details[open] summary::after, .gw-table details[open] summary::after { content: "less"; opacity: 0.65; }
 .gw-table a.gw-link { color: inherit; text-decoration: underline; text-underline-offset: 0.2em; }
+.gw-way.gw-way { color: inherit; text-decoration: underline; text-underline-offset: 0.2em; }
 .gw-table td { min-width: 5.5rem; } .gw-table td:has(> a) { min-width: 11rem; }
 .gw-table .gw-sign { font-weight: 800; display: inline-block; width: 1.2em; }
 .gw-facts, .gw-table { font-size: 0.95rem; line-height: 1.45; }
@@ -66,6 +67,12 @@ def target(kind: str, what: str) -> str:
     return f'<p class="gw-target"><code>{_text(kind)}</code> {_text(what)}</p>'
 
 
+def way(label: str, page: str, **query: str) -> str:
+    """Return a link to a page."""
+    asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
+    return f'<a class="gw-way" href="{escape(page + (f"?{asked}" if asked else ""))}" target="_self">{_text(label)}</a>'
+
+
 def facts(shown: Iterable[Fact]) -> str:
     """Return a list of labels and values."""
     return f'<dl class="gw-facts">{"".join(f"<dt>{_text(one.label)}</dt><dd>{_value(one)}</dd>" for one in shown)}</dl>'
@@ -82,7 +89,7 @@ def _cell(head: str, cell: Cell) -> str:
     if isinstance(cell, Link):
         return f'<td data-label="">{_link(cell)}</td>'
     fact = cell if isinstance(cell, Fact) else folded("", cell)
-    return f'<td data-label="{_escaped(head)}">{_value(fact)}</td>'
+    return f'<td data-label="{_escaped(head) if fact.value else ""}">{_value(fact)}</td>'
 
 
 def _link(link: Link) -> str:

@@ -13,13 +13,20 @@ from monitor.units import format_duration, seconds_between, utc_now
 
 SIGNS = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
 _COLOURS = {Status.OK: "green", Status.WARN: "orange", Status.FAIL: "red", Status.UNKNOWN: "gray"}
-_ALERT_COLOURS = {AlertStatus.ACTIVE: "red", AlertStatus.ACKNOWLEDGED: "orange", AlertStatus.RESOLVED: "green"}
+_ALERT_COLOURS = {
+    AlertStatus.ACTIVE: "red",
+    AlertStatus.ACKNOWLEDGED: "orange",
+    AlertStatus.SUPPRESSED: "blue",
+    AlertStatus.RESOLVED: "green",
+    AlertStatus.EXPIRED: "gray",
+}
 _FLAG_SIGNS = {
-    Flag.PAUSED: "⏸",
-    Flag.MAINTENANCE: "⏸",
+    Flag.PAUSED: "‖",
+    Flag.MAINTENANCE: "‖",
     Flag.CONFIRMING: "…",
     Flag.ACKNOWLEDGED: "☑",
     Flag.FLAPPING: "↕",
+    Flag.MUTED: "⊘",
 }
 # Markdown makes links of bare addresses, escaped or not. A joiner of no width ends the address; nothing else is seen.
 _ADDRESS = re.compile(r"(?i)\b(?:https?:(?=//)|www(?=\.))")
@@ -54,6 +61,11 @@ def flag_badges(flags: Iterable[Flag]) -> str:
 def ago(at: datetime) -> str:
     """Return how long ago that was: `12 m ago`."""
     return f"{format_duration(max(seconds_between(at, utc_now()), 0))} ago"
+
+
+def short(at: datetime, timezone: str) -> str:
+    """Return the time in the zone, for where the zone is told beside it: `Sat 21 Nov 19:33:07`."""
+    return f"{at.astimezone(ZoneInfo(timezone)):%a %d %b %H:%M:%S}"
 
 
 def local(at: datetime, timezone: str) -> str:

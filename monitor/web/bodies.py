@@ -11,7 +11,12 @@ from monitor.model import Severity
 
 
 def _severity(value: object) -> Severity:
-    return value if isinstance(value, Severity) else Severity.parse(str(value))
+    if not isinstance(value, str):
+        raise ValueError("expected a severity such as P1 or critical")
+    return Severity.parse(value)
+
+
+SeverityWord = Annotated[Severity, BeforeValidator(_severity)]
 
 
 class Body(BaseModel):
@@ -34,7 +39,7 @@ class DiagnoseBody(Body):
 
 class AlertBody(Body):
     service_name: str = Field(min_length=1, max_length=120)
-    severity: Annotated[Severity, BeforeValidator(_severity)] = Severity.P3
+    severity: SeverityWord = Severity.P3
     message: str = Field(min_length=1, max_length=2000)
     channels: list[str] | None = Field(None, max_length=20)
 

@@ -4,6 +4,7 @@ GET  /healthz  /metrics  /api/board  /api/v1/state             read
 POST /api/v1/commands/monitor/{health-check,diagnose,alert}    act: the operator only
 POST /api/v1/commands/monitor/status-report                    read
 GET, POST /operator/login, POST /operator/logout               who may act
+GET, POST /api/v1/alerts...                                    trouble that others tell of (reported.py)
 GET, POST, HEAD /ping/KEY...                                   jobs tell that they ran (pings.py)
 """
 
@@ -19,7 +20,6 @@ from importlib import resources
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, quote
 
-import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -34,20 +34,13 @@ from monitor.units import utc_now
 from monitor.views import Now, Views
 from monitor.web import monitor_commands as acts
 from monitor.web.bodies import AlertBody, DiagnoseBody, HealthCheckBody, StatusReportBody
-from monitor.web.operator import COOKIE, SESSION_S, Operator, TooManyTries, Visitor
+from monitor.web.exchange import Refused, bounded_body, json_body, trouble, visitor_of
+from monitor.web.operator import COOKIE, SESSION_S, Operator, TooManyTries
 from monitor.web.pings import METHODS, Pings
+from monitor.web.reported import Reported
 
 MAX_BODY_BYTES = 100_000
 Body = TypeVar("Body", bound=BaseModel)
-
-
-def visitor_of(request: Request) -> Visitor:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return Visitor(request.client.host if request.client else None, headers, request.cookies)
-
-
-def _trouble(status: int, *errors: str) -> JSONResponse:
-    return JSONResponse({"errors": list(errors)}, status_code=status)
 
 
 class Reading:
@@ -74,13 +67,13 @@ class Reading:
         try:
             content = await asyncio.to_thread(self._views.place.state.read_bytes)
         except OSError:
-            return _trouble(503, "no checker has written data/state.json yet")
+            return trouble(503, "no checker has written data/state.json yet")
         return Response(content, media_type="application/json", headers={"Cache-Control": "no-cache"})
 
     async def board(self, request: Request) -> Response:
         now = self._views.now()
         if now.snapshot is None:
-            return _trouble(503, now.trouble)
+            return trouble(503, now.trouble)
         page = await self._render(now)
         headers = {"ETag": page.etag, "Cache-Control": "no-cache", "Greenwall-Heartbeat-Age": f"{now.age_s:.2f}"}
         if request.headers.get("if-none-match") == page.etag:
@@ -128,36 +121,22 @@ class Acting:
         visitor = visitor_of(request)
         if not self._operator.may_act(visitor):
             status = 401 if self._operator.has_password and not visitor.is_cross_site else 403
-            return _trouble(status, self._operator.why_not(visitor))
+            return trouble(status, self._operator.why_not(visitor))
         return await _answer(request, model, act)
 
 
 async def _answer(request: Request, model: type[Body], act: Callable[[Body], dict[str, Any]]) -> Response:
-    # A page of another site can send a form without asking first, but not this content type.
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return _trouble(415, "expected the header Content-Type: application/json")
-    raw = await _bounded_body(request)
-    if raw is None:
-        return _trouble(413, f"expected a body of at most {MAX_BODY_BYTES} bytes")
     try:
-        body = model.model_validate(orjson.loads(raw or b"{}"))
-    except orjson.JSONDecodeError as error:
-        return _trouble(400, f"expected JSON: {error}")
+        _, raw = await json_body(request, MAX_BODY_BYTES)
+        body = model.model_validate(raw)
+    except Refused as refused:
+        return refused.answer()
     except ValidationError as error:
-        return _trouble(422, *(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()))
+        return trouble(422, *(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()))
     try:
         return JSONResponse(await asyncio.to_thread(act, body))
     except acts.NotFound as error:
-        return _trouble(404, str(error))
-
-
-async def _bounded_body(request: Request) -> bytes | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return body
+        return trouble(404, str(error))
 
 
 def _by(request: Request) -> str:
@@ -175,7 +154,7 @@ class Door:
         return self._show("Alerts, pauses and diagnoses are the operator's.", request.query_params.get("next", "/"))
 
     async def log_in(self, request: Request) -> Response:
-        raw = await _bounded_body(request)
+        raw = await bounded_body(request, MAX_BODY_BYTES)
         form = parse_qs((raw or b"").decode(errors="replace"))
         target, visitor = _local_path(form.get("next", ["/"])[0]), visitor_of(request)
         if visitor.is_cross_site:
@@ -195,7 +174,7 @@ class Door:
 
     async def log_out(self, request: Request) -> Response:
         if visitor_of(request).is_cross_site:
-            return _trouble(403, "this request comes from another site")
+            return trouble(403, "this request comes from another site")
         answer = RedirectResponse("/", status_code=303)
         answer.delete_cookie(COOKIE)
         return answer
@@ -231,13 +210,14 @@ def make_routes(views: Views, operator: Operator) -> list[Route]:
         Route("/operator/login", door.log_in, methods=["POST"]),
         Route("/operator/logout", door.log_out, methods=["POST"]),
         *(Route(path, pings.receive, methods=METHODS) for path in ("/ping", "/ping/{path:path}")),
+        *Reported(views, operator).routes(),
         Route("/api/{path:path}", _no_such_route),
     ]
 
 
 async def _no_such_route(request: Request) -> Response:
     # Streamlit answers any unknown path with its page and 200: a mistyped API address would look well.
-    return _trouble(404, f"no route {request.url.path}; see README, HTTP")
+    return trouble(404, f"no route {request.url.path}; see README, HTTP")
 
 
 class SecurityHeaders:

@@ -2,48 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from monitor.config.checkbase import CheckBase
 from monitor.config.fields import Many, Number, Regex
+from monitor.config.machine import Command, Variables
 from monitor.model import Category
-
-# What a shell would act on; within a word, as in a URL, `&` is let pass.
-_QUOTED_OR_OPERATOR = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*"|\\.|([|<>;]|&&|&(?=\s|$)|`|\$\()""", re.DOTALL)
-
-
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    operator = next((match[1] for match in _QUOTED_OR_OPERATOR.finditer(value) if match[1]), None)
-    if operator:
-        hint = 'write [sh, -c, "…"] for a shell, or put it in quotes'
-        raise ValueError(f"expected no `{operator}` outside quotes, for no shell reads it; {hint}")
-    try:
-        return tuple(shlex.split(value))
-    except ValueError as error:
-        raise ValueError(f"expected a command whose quotes are closed, got {value!r} ({error})") from error
-
-
-def _words(words: tuple[str, ...]) -> tuple[str, ...]:
-    if not words or not words[0]:
-        raise ValueError("expected a program and its arguments, got nothing")
-    if any("\0" in word for word in words):
-        raise ValueError("expected a command without zero bytes, got one with")
-    return words
-
-
-def _environment(variables: dict[str, str]) -> dict[str, str]:
-    for name, value in variables.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError(f"expected names of letters, digits and _, got {name!r}")
-        if "\0" in value:
-            raise ValueError(f"expected values without zero bytes, got one in {name}")
-    return variables
 
 
 def _not_bool(value: object) -> object:
@@ -54,8 +20,6 @@ def _not_bool(value: object) -> object:
 
 ExitCode = Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=255)]
 ExitCodes = Many[ExitCode]
-_COMMAND_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-Command = Annotated[tuple[str, ...], BeforeValidator(_split), AfterValidator(_words), WithJsonSchema(_COMMAND_SCHEMA)]
 
 
 class CommandCheck(CheckBase):
@@ -93,7 +57,7 @@ class CommandCheck(CheckBase):
         description="program and arguments: a list, or a text that is split as a shell would, and goes to no shell"
     )
     cwd: str | None = Field(None, description="folder to run it in; without it that of `checks.yaml`")
-    env: Annotated[dict[str, str], AfterValidator(_environment)] = Field(
+    env: Variables = Field(
         default_factory=dict, repr=False, description="environment variables, besides PATH, HOME and LANG"
     )
     convention: Literal["nagios", "exit"] = Field("nagios", description="what exit codes mean")

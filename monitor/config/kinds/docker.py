@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from monitor.config.checkbase import CheckBase
 from monitor.config.fields import Count, Duration, Many
 from monitor.config.kinds.command import ExitCodes
+from monitor.config.machine import Container, UnixSocket
 from monitor.model import Category
 
 ContainerState = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
-# What the address of a Unix socket has room for, its final zero byte included, is 108 on Linux and 104 on macOS.
-_LONGEST_PATH_BYTES = 103
-
-
-def _container(value: str) -> str:
-    bare = value.removeprefix("/")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", bare):
-        raise ValueError(f"expected the name or id of a container, got {value!r}")
-    return bare
-
-
-def _socket(value: str) -> str:
-    path = value.removeprefix("unix://")
-    if not path.startswith("/") or "\0" in path or len(path.encode()) > _LONGEST_PATH_BYTES:
-        raise ValueError(f"expected the path of a Unix socket such as /var/run/docker.sock, got {value!r}")
-    return path
 
 
 class DockerCheck(CheckBase):
@@ -56,10 +40,8 @@ class DockerCheck(CheckBase):
     reaches_out: ClassVar[bool] = False
 
     type: Literal["docker"]
-    container: Annotated[str, AfterValidator(_container)] = Field(description="name or id of the container")
-    socket: Annotated[str, AfterValidator(_socket)] = Field(
-        "/var/run/docker.sock", description="path of the Unix socket of Docker or Podman"
-    )
+    container: Container = Field(description="name or id of the container")
+    socket: UnixSocket = Field("/var/run/docker.sock", description="path of the Unix socket of Docker or Podman")
     state: Many[ContainerState] = Field(("running",), min_length=1, description="state or states that are OK")
     expect_exit: ExitCodes = Field((0,), min_length=1, description="state exited: exit code or codes that are OK")
     require_health: bool = Field(False, description="true: a container without a health check is FAIL")

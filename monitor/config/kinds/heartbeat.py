@@ -99,7 +99,7 @@ class HeartbeatCheck(CheckBase):
     grace: Duration = Field(300.0, description="how much later than due it may come")
     max_run: Duration | None = Field(None, description="longest time from start to end; without it `grace`")
     first_ping_within: Duration | None = Field(
-        None, description="the first ping comes within this of the check's being new; without it is waited for ever"
+        None, description="the first ping comes within this of its being new; without it nothing is due before it"
     )
     methods: Literal["any", "post"] = Field(
         "any", description="post: answer GET and HEAD with 405, as programs that preview links send them"

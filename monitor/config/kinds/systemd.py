@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from monitor.config.checkbase import CheckBase
 from monitor.config.fields import Count, Many
+from monitor.config.machine import Unit
 from monitor.model import Category
 
 UnitState = Literal[
     "active", "reloading", "inactive", "failed", "activating", "deactivating", "maintenance", "refreshing", "not-found"
 ]
-
-
-def _unit(value: str) -> str:
-    # `*`, `?` and `[` would ask for many units at once.
-    if not re.fullmatch(r"[A-Za-z0-9:_.\\@-]{1,255}", value) or value.startswith("--"):
-        raise ValueError(f"expected the name of one unit such as nginx.service, got {value!r}")
-    if re.search(r"@(\.[a-z]+)?$", value):
-        raise ValueError(
-            f"expected an instance of the template such as {value.replace('@', '@name', 1)}, got {value!r}"
-        )
-    return value
 
 
 class SystemdCheck(CheckBase):
@@ -49,7 +38,7 @@ class SystemdCheck(CheckBase):
     reaches_out: ClassVar[bool] = False
 
     type: Literal["systemd"]
-    unit: Annotated[str, AfterValidator(_unit)] = Field(description="name of the unit; `.service` may be left out")
+    unit: Unit = Field(description="name of the unit; `.service` may be left out")
     user: bool = Field(False, description="true: a unit of the user that Greenwall runs as")
     state: Many[UnitState] = Field(("active",), min_length=1, description="state or states that are OK")
     sub_state: Many[str] = Field(

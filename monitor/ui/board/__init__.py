@@ -1,12 +1,13 @@
 """The wall's own files: markup, style, and its script in parts that are one module in the browser.
 
-    words ─▶ time ─▶ payload ─▶ plan ─▶ feed ─▶ nodes ─▶ view ─▶ component      the board
-    words ─▶ time ─▶ payload ─────────▶ feed ─▶ nodes ─▶ news ─▶ component      the age of every other page
+    words ─▶ time ─▶ payload ─▶ plan ─▶ feed ─▶ nodes ─▶ herald ─▶ view ─▶ component      the board
+    words ─▶ time ─▶ payload ─────────▶ feed ─▶ nodes ──────────▶ news ─▶ component       the age of every other page
 
     feed       asks the server, and knows how old the news is
     payload    turns the untrusted document into a board of known shape
     words      say it in a sentence
     plan       decides sizes, with numbers only: no DOM
+    herald     announces each new alert once, by a notification and a sound, where somebody asked for it
     view       patches nodes in place, keyed by check name
     news       says how old a page is, and that the server is silent
 
@@ -19,7 +20,7 @@ from importlib import resources
 
 _FILES = resources.files(__name__)
 # Streamlit takes one module; each part uses only those before it.
-_BOARD = ("words", "time", "payload", "plan", "feed", "nodes", "view", "component")
+_BOARD = ("words", "time", "payload", "plan", "feed", "nodes", "herald", "view", "component")
 _NEWS = ("words", "time", "payload", "feed", "nodes", "news", "component")
 
 

@@ -72,9 +72,14 @@ function readBoard(raw) {
     uptime: raw.uptime && Number.isFinite(raw.uptime.ratio) ? raw.uptime : null,
     notices: list(raw.notices).map((notice, i) => readNotice(notice, i)),
     groups: [...groups].filter(([, members]) => members.length).map(([name, members]) => ({ key: name, name, checks: members })),
+    alerts: list(raw.alerts).map(readAlert),
     trouble, folded: folded(trouble),
     doubtful: checks.filter((check) => DOUBTFUL.includes(check.tone)),
   };
+}
+
+function readAlert(raw) {
+  return { id: text(raw?.id), title: text(raw?.title), severity: text(raw?.severity), quiet: raw?.quiet === true, other: raw?.other === true };
 }
 
 function readNotice(raw, i) {

@@ -13,6 +13,7 @@ class View {
     this.tones = new Set();
     this.words = [];
     this.tab = new Tab();
+    this.herald = new Herald(() => this.drawHeralds());
     this.feed = new Feed(() => this.update());
     this.stopping = new AbortController();
     const parts = new Map();
@@ -31,6 +32,7 @@ class View {
     this.data = { every_s: 2, wall: false, url: "/api/board", check_url: "check?name=", config: "checks.yaml", theme: null, ...data };
     this.feed.configure(this.data.url, this.data.every_s);
     this.planned = null;
+    this.drawHeralds();
     if (!this.feed.running) {
       this.feed.start();
       this.beat = setInterval(() => this.tick(), 1000);
@@ -55,6 +57,10 @@ class View {
       if (event.key === "Escape") this.search("");
     });
     on(this.at("empty-clear"), "click", () => this.search("", true));
+    on(this.at("heralds"), "click", (event) => {
+      const choice = event.target.closest("button")?.dataset.choice;
+      if (choice) this.herald.turn(choice);
+    });
     on(document, "keydown", (event) => this.onKey(event));
     on(document, "visibilitychange", () => document.hidden || (this.tick(), this.feed.asking || this.feed.loop()));
     for (const event of ["pointerover", "focusin"]) on(this.at("stage"), event, (e) => this.showTip(e));
@@ -82,7 +88,10 @@ class View {
   // ---- drawing: after an answer, a search, a change of size
 
   update() {
-    if (this.feed.board && this.feed.board !== this.board) this.board = this.feed.board;
+    if (this.feed.board && this.feed.board !== this.board) {
+      this.board = this.feed.board;
+      this.herald.hear(this.board.alerts);
+    }
     if (this.drawn === this.board) this.tick();
     else this.draw();
   }
@@ -106,6 +115,15 @@ class View {
     this.tick();
     this.layout(true);
     this.drawn = board;
+  }
+
+  drawHeralds() {
+    for (const button of this.at("heralds").children) {
+      const { pressed, label, dead } = this.herald.said(button.dataset.choice);
+      setText(button, label);
+      setAttribute(button, "aria-pressed", String(pressed));
+      button.disabled = dead;
+    }
   }
 
   drawEmpty(board, any) {

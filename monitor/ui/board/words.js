@@ -43,22 +43,39 @@ function countedAs(board, tone) {
   return own ? alike[0].toLowerCase() : TONES[tone].noun(board.counts[tone]);
 }
 
+// Alerts that no card tells: of rules, applications and people.
+const besideChecks = (board) => board.alerts.filter((alert) => alert.other && !alert.quiet);
+
+function besideTone(alerts) {
+  if (alerts.some((alert) => ["P1", "P2"].includes(alert.severity))) return "fail";
+  return alerts.some((alert) => alert.severity === "P3") ? "warn" : null;
+}
+
 // {tone, text, more}: the sentence, and what stands beside it. "All well" takes every check, fresh.
 function sentenceOf(board, now) {
   const { counts, checks } = board;
   const say = (tone) => `${counts[tone]} ${countedAs(board, tone)}`;
   const others = (tones) => tones.filter((tone) => counts[tone]).map(say);
-  if (!checks.length) return { tone: "unknown", text: "No checks yet", more: [] };
+  const beside = besideChecks(board);
+  if (!checks.length && !beside.length) return { tone: "unknown", text: "No checks yet", more: [] };
   const tone = [...LOUD, ...DOUBTFUL].find((each) => counts[each]);
   if (LOUD.includes(tone)) {
     const lasting = board.trouble.filter((check) => check.tone === tone && check.status !== "OK");
     const held = board.trouble.filter((check) => check.tone === tone && check.held).length;
     const rest = others(LOUD.filter((each) => each !== tone));
     if (held) rest.unshift(`${held} held back`);
+    if (beside.length) rest.push(beside.length === 1 ? beside[0].title : `${beside.length} other alerts`);
     if (lasting.length) rest.push(`longest ${duration(now - Math.min(...lasting.map((check) => check.sinceMs ?? now)))}`);
     return { tone, text: say(tone), more: rest };
   }
   const calm = others(["paused", "maintenance"]);
+  const told = beside.length === 1 ? beside[0].title : `${beside.length} other alerts`;
+  const loud = besideTone(beside);
+  if (loud) {
+    const well = `${counts.ok} ${counts.ok === 1 ? "check" : "checks"} well`;
+    return { tone: loud, text: told, more: [well, ...others(DOUBTFUL), ...calm] };
+  }
+  if (beside.length) calm.unshift(told);
   const confirming = checks.filter((check) => check.tone === "ok" && check.flags.includes("confirming")).length;
   if (confirming) calm.unshift(`${confirming} being confirmed`);
   const doubts = others(DOUBTFUL.filter((each) => each !== tone));
@@ -71,7 +88,7 @@ function tabTitle(board, stale) {
   if (stale) return `STALE · ${board?.title ?? "Greenwall"}`;
   if (!board.checks.length) return board.title;
   const { tone } = sentenceOf(board, 0);
-  const count = [...LOUD, ...DOUBTFUL].includes(tone) ? ` ${board.counts[tone]}` : "";
+  const count = [...LOUD, ...DOUBTFUL].includes(tone) ? ` ${board.counts[tone] || besideChecks(board).length}` : "";
   return `${TONES[tone].sign}${count} · ${board.title}`.replace(/^([✓⏸]) · /u, "$1 ");
 }
 

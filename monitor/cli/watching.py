@@ -1,31 +1,25 @@
-"""The command line: `python -m monitor COMMAND`. Reads through views, acts through commands, decides nothing.
-
-Exit codes: 0 well, 1 something fails (or an alert was not sent), 2 wrong use or an invalid configuration.
-"""
+"""Commands about checks: run, check, status, validate, schema, demo, diagnose, report."""
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import json
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from monitor import __version__, commands
 from monitor.checker import Checker
-from monitor.config import CheckBase, Config, ConfigError, LoadedConfig, Place, load_config
+from monitor.cli.group import cli, exit_when_invalid, loaded_config
+from monitor.config import CheckBase, Config, LoadedConfig, Place
 from monitor.demo.server import serve_forever
-from monitor.model import Outcome, Severity, Status
+from monitor.model import Outcome, Status
 from monitor.probes import Setting, run_probe
 from monitor.units import did_you_mean, format_duration, format_ms, parse_duration, seconds_between, utc_now
 from monitor.views import Views
@@ -38,52 +32,6 @@ SIGNS = {
 }
 
 
-def main(prog_name: str = "greenwall") -> None:
-    """Run the command line."""
-    cli(prog_name=prog_name)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="greenwall")
-@click.option("--config", type=click.Path(path_type=Path), help="The checks file. [default: checks.yaml]")
-@click.option("--data", type=click.Path(path_type=Path), help="The data folder. [default: data beside the file]")
-@click.option("-v", "--verbose", is_flag=True, help="Log every change of status and every command.")
-@click.pass_context
-def cli(context: click.Context, config: Path | None, data: Path | None, verbose: bool) -> None:
-    """Greenwall watches services, shows them on a wall, tells the right person once, and says why it broke."""
-    context.obj = Place.of(config, data)
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-
-
-def _loaded(place: Place) -> LoadedConfig:
-    snapshot = Views(place).now().snapshot
-    base = snapshot.checker.demo_url if snapshot else None
-    with _exit_when_invalid():
-        loaded = load_config(place.config)
-        if not (base and loaded.config.demo):
-            return loaded
-        # A running checker's demo may have had to take another port than the file says.
-        return load_config(place.config, demo_url=base)
-
-
-@contextlib.contextmanager
-def _exit_when_invalid() -> Iterator[None]:
-    try:
-        yield
-    except ConfigError as error:
-        for line in error.errors:
-            click.secho(line, fg="red", err=True)
-        sys.exit(2)
-
-
-def _who() -> str:
-    try:
-        return f"cli {getpass.getuser()}"
-    except (KeyError, OSError):  # a user id without a name, as in containers
-        return "cli"
-
-
 @cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Serve health, metrics and the API on this port too.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address for --port.")
@@ -92,7 +40,7 @@ def run(place: Place, port: int | None, host: str) -> None:
     """Check on schedule until told to stop, without the pages."""
     logging.getLogger("monitor").setLevel(logging.INFO)
     views = Views(place)
-    with _exit_when_invalid():
+    with exit_when_invalid():
         views.file.read()
     if port:
         _serve(views, host, port)
@@ -130,7 +78,7 @@ def _serve(views: Views, host: str, port: int) -> None:
 @click.pass_obj
 def check(place: Place, names: tuple[str, ...], as_json: bool) -> None:
     """Probe all checks (or NAMES) once, now, and print what is seen. Exit code 1 if any fails. Stores nothing."""
-    loaded = _loaded(place)
+    loaded = loaded_config(place)
     chosen = [_check_named(loaded, name) for name in names] or [c for c in loaded.checks.values() if c.enabled]
     setting, redact = Setting.of(loaded, place.data), loaded.environment.redactor()
     snapshot = Views(place).now().snapshot
@@ -208,7 +156,7 @@ def status(place: Place, as_json: bool) -> None:
 @click.pass_obj
 def validate(place: Place) -> None:
     """Say whether the checks file holds, or everything that is wrong with it. Exit code 2 if it does not."""
-    loaded = _loaded(place)
+    loaded = loaded_config(place)
     count = len(loaded.checks)
     held = f"holds: {count} check{'s' if count > 1 else ''}." if count else "holds no checks: nothing is watched."
     click.echo(f"{place.config.name} {held}")
@@ -243,7 +191,7 @@ def diagnose(place: Place, name: str, lookback: str, show_evidence: bool) -> Non
     """Explain why check NAME fails, with evidence: by a model where one is configured, else by rules."""
     from monitor.diagnosis import diagnose as explain
 
-    loaded = _loaded(place)
+    loaded = loaded_config(place)
     try:
         lookback_s = parse_duration(lookback)
     except ValueError as error:
@@ -258,51 +206,6 @@ def diagnose(place: Place, name: str, lookback: str, show_evidence: bool) -> Non
     for piece in explain(evidence, loaded.config.diagnosis, loaded.environment, threading.Event()):
         click.echo(piece.text, nl=False)
     click.echo()
-
-
-@cli.command()
-@click.argument("name")
-@click.option("--severity", default="P3", show_default=True, help="P1 to P4, or critical, high, medium, low.")
-@click.option("--message", required=True, help="What to say.")
-@click.option("--channel", "channels", multiple=True, help="A channel's name; may be given more than once.")
-@click.pass_obj
-def alert(place: Place, name: str, severity: str, message: str, channels: tuple[str, ...]) -> None:
-    """Send an alert about NAME by hand, and print each channel's receipt. Exit code 1 if none took it."""
-    from monitor.web.monitor_commands import wait_for_receipts
-
-    try:
-        level = Severity.parse(severity)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--severity") from error
-    with _checker_for_a_moment(place):
-        identifier = commands.send_alert(place, name, level, message, channels, _who())
-        applied = commands.outcome(place, identifier, timeout_s=10.0)
-        if applied is None:
-            raise click.ClickException("no checker took the alert in time; it waits in the inbox for the next one")
-        if not applied.ok or applied.alert is None:
-            raise click.UsageError(applied.detail)
-        receipts = wait_for_receipts(Views(place), applied.alert)
-    for receipt in receipts:
-        click.echo(f"{receipt['channel']}: {receipt['status']}{': ' + receipt['detail'] if receipt['detail'] else ''}")
-    sys.exit(0 if any(receipt["status"] == "sent" for receipt in receipts) else 1)
-
-
-@contextlib.contextmanager
-def _checker_for_a_moment(place: Place) -> Iterator[None]:
-    """Carry out commands here while no checker runs; a running one does it otherwise."""
-    views = Views(place)
-    if not views.now().is_old:
-        yield
-        return
-    with _exit_when_invalid():
-        views.file.read()
-    checker = Checker(views.file, place.data, start_demo=False, deliver_only=True)
-    checker.start()
-    checker.ready.wait(10.0)
-    try:
-        yield
-    finally:
-        checker.stop()
 
 
 @cli.command()

@@ -1,0 +1,31 @@
+"""What the alert of a check says is to be done."""
+
+from __future__ import annotations
+
+from monitor.checker.advice import STEPS, advice_on
+from monitor.model import Kind, Status
+from monitor.state import advance, unchecked
+from tests.make import at, http_check, result
+
+
+def advice(kind: Kind, **keys: object) -> str:
+    state, _ = advance(unchecked(at(-1)), result(Status.FAIL, 0, kind=kind, message="it fails"))
+    found = advice_on(http_check(**keys), state)
+    assert 1 <= len(found) <= STEPS
+    return "\n".join(found)
+
+
+def test_it_names_the_address_that_is_asked_without_what_may_be_secret() -> None:
+    said = advice(Kind.STATUS, url="http://ann:pa55@shop.example/orders?token=s3cret")
+
+    assert "curl -sS -m 10 -i 'http://shop.example/orders?token=…'" in said
+    assert "s3cret" not in said and "pa55" not in said
+
+
+def test_the_name_of_a_check_is_no_unit_and_no_machine() -> None:
+    assert "systemctl" not in advice(Kind.CONNECT, name="shop")
+
+
+def test_every_kind_of_failure_has_something_to_do() -> None:
+    for kind in Kind:
+        assert advice(kind)

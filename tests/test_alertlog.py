@@ -1,0 +1,94 @@
+"""`alerts.jsonl` read back, and what is old taken out of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.alerts import AlertBook, AlertEvent, What
+from monitor.history import alertlog
+from monitor.history.alertlog import FORGOTTEN_TOGETHER, forget, read_events
+from monitor.history.jsonl import to_line
+from monitor.model import Status
+from tests.make import Life, at
+
+OK, FAIL = Status.OK, Status.FAIL
+OPENED = {"resource": "db", "source": "check", "title": "t", "message": "m", "severity": "P1", "category": "SYSTEM"}
+
+
+def write(path: Path, *events: AlertEvent) -> None:
+    path.write_bytes(b"".join(to_line(event.to_json()) for event in events))
+
+
+def ended(number: int, seconds: float, what: What = What.RESOLVED) -> list[AlertEvent]:
+    alert = f"a-{number}"
+    queued = AlertEvent(at(0), What.QUEUED, alert, data={"event": "first_fail", "channel": "ops"})
+    return [AlertEvent(at(0), What.OPENED, alert, data=OPENED), queued, AlertEvent(at(seconds), what, alert)]
+
+
+def test_what_is_read_back_is_what_happened(tmp_path: Path) -> None:
+    life = Life()
+    life.see(FAIL, OK, FAIL)
+    write(tmp_path / "alerts.jsonl", *life.events)
+    assert read_events(tmp_path / "alerts.jsonl") == life.events
+    assert read_events(tmp_path / "none.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {},
+        {"what": "exploded"},
+        {"what": "opened", "data": {}},
+        {"what": "opened", "data": OPENED | {"severity": "P9"}},
+        {"what": "raised", "data": {}},
+        {"what": "raised", "data": {"severity": "P9"}},
+        {"what": "suppressed", "data": {}},
+        {"what": "queued", "data": {"event": "first_fail"}},
+        {"what": "seen", "data": {"times": "often"}},
+        {"what": "resolved", "at": "soon"},
+    ],
+)
+def test_a_line_that_cannot_be_folded_in_is_left_out_with_a_word_and_the_others_stand(
+    tmp_path: Path, line: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    good = ended(1, 5)
+    path = tmp_path / "alerts.jsonl"
+    odd = {"at": "2026-11-20T14:00:00Z", "alert": "a-1"} | line
+    path.write_bytes(b"".join(map(to_line, [good[0].to_json(), odd, good[1].to_json()])))
+    assert read_events(path) == good[:2]
+    assert "left out a line that is no event" in caplog.text
+    assert len(AlertBook(read_events(path)).all()) == 1
+
+
+def test_alerts_that_ended_long_ago_are_forgotten_whole_once_there_are_many(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    old = [event for n in range(FORGOTTEN_TOGETHER) for event in ended(n, 10, What.EXPIRED if n % 2 else What.RESOLVED)]
+    young, still_open = ended(1000, 1000), ended(2000, 1)[:2]
+    holds = [AlertEvent(at(s), What.HELD, "", note="parent db is down", data={"resource": "x"}) for s in (1, 1000)]
+    write(path, *still_open, *old, *young, *holds)
+
+    forget(path, at(500))
+
+    assert read_events(path) == [*still_open, *young, holds[1]]
+
+
+def test_a_few_old_ones_are_not_worth_writing_the_file_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "alerts.jsonl"
+    write(path, *(event for n in range(FORGOTTEN_TOGETHER - 1) for event in ended(n, 10)))
+    monkeypatch.setattr(alertlog, "replace_file", lambda *_: pytest.fail("written"))
+    forget(path, at(500))
+    forget(tmp_path / "none.jsonl", at(500))
+
+
+def test_what_ended_after_that_time_stays_whenever_it_opened(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    events = [event for n in range(2 * FORGOTTEN_TOGETHER) for event in ended(n, 10 if n % 2 else 1000)]
+    write(path, *events)
+    forget(path, at(500))
+    assert {event.alert for event in read_events(path)} == {f"a-{n}" for n in range(0, 2 * FORGOTTEN_TOGETHER, 2)}
+    forget(path, at(2000) + timedelta(days=1))
+    assert read_events(path) == []
