@@ -1,4 +1,5 @@
-"""Prints every figure: `python -m benchmarks [cost] [https] [scale] [hanging] [reading]`, all of them without a word.
+"""Prints every figure: `python -m benchmarks [cost] [https] [scale] [hanging] [reading] [telling] [storm]`, all of them
+without a word.
 
 CPU time is that of the measured processes alone, without nginx. Compare ratios: milliseconds depend on the machine.
 """
@@ -12,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import prometheus
+from benchmarks import alerts, prometheus
 from benchmarks.bare import cpu_ms_each, pycurl_loop, requests_loop
 from benchmarks.greenwall import ROOT, Figures, Load, measure, write_checks
 from benchmarks.servers import Web, nginx, silent_server
@@ -104,7 +105,26 @@ def _cpu_s_of(arguments: list[str], bytecode: Path) -> float:
     return min(float(run.stdout) for run in runs)
 
 
-PARTS: dict[str, Callable[[Web, Path], None]] = {part.__name__: part for part in (cost, https, scale, hanging, reading)}
+def telling(web: Web, folder: Path) -> None:
+    """From a failing answer to the webhook, alone and while 5,000 other checks run."""
+    print("\n## From a failing answer to the webhook\n\n| | median | p99 |\n|---|---|---|")
+    for label, others in {"alone": 0, "while 5,000 others run every 30 s": 5000}.items():
+        took_ms = alerts.telling_ms(folder / f"telling-{others}", others, web.http)
+        median, high = took_ms[len(took_ms) // 2], took_ms[len(took_ms) * 99 // 100]
+        print(f"| {label} | {median:.0f} ms | {high:.0f} ms |", flush=True)
+
+
+def storm(_web: Web, folder: Path) -> None:
+    """1,000 checks fail within 10 s; two channels are told of all."""
+    seen = alerts.storm(folder / "storm")
+    print("\n## 1,000 checks fail within 10 s\n\n| | first message | all are told | messages |\n|---|---|---|---|")
+    for name, count in seen.messages.items():
+        print(f"| {name} | {seen.first_s[name] * 1000:.0f} ms | {seen.all_s[name]:.1f} s | {count} |")
+    print(f"\nlateness p99 {seen.late_before_s * 1000:.1f} ms before it, {seen.late_s * 1000:.1f} ms after", flush=True)
+
+
+ORDER = (cost, https, scale, hanging, reading, telling, storm)
+PARTS: dict[str, Callable[[Web, Path], None]] = {part.__name__: part for part in ORDER}
 
 
 def main() -> None:
