@@ -381,6 +381,31 @@ def test_a_full_disk_does_not_silence_an_alert(
     eventually(lambda: "ALERT [P2 FAIL] web" in capfd.readouterr().out, what="it is told all the same")
 
 
+def test_a_command_stays_in_the_inbox_until_what_it_did_is_on_disk_and_is_done_once(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor.history.jsonl import JsonlWriter
+
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.status() is Status.OK, what="well")
+    append = JsonlWriter.append
+
+    def full(_writer: JsonlWriter, _lines: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(JsonlWriter, "append", full)
+    sent = commands.send_alert(house.place, "web", Severity.P3, "we move it", ["console"], "ann")
+    applied = commands.outcome(house.place, sent)
+    assert applied and applied.ok
+    assert list(house.place.inbox.glob("*.json")), "a crash now must not lose it"
+
+    monkeypatch.setattr(JsonlWriter, "append", append)
+    eventually(lambda: not list(house.place.inbox.glob("*.json")), what="the file goes")
+    house.stop()
+    assert [alert.id for alert in Views(house.place).alerts()] == [applied.alert]
+
+
 def test_a_failure_seen_by_hand_on_a_paused_check_is_a_verdict(house: House, target: Target) -> None:
     house.write(config(target.url, retries=1))
     house.start()

@@ -22,9 +22,9 @@ class Commanding:
     """Belongs to the loop's thread. `applied` are the answers to the last commands, the newest last."""
 
     def __init__(
-        self, folder: Path, orders: Orders, audit: Audit, troubles: Troubles, commit: Callable[[], None]
+        self, folder: Path, orders: Orders, audit: Audit, troubles: Troubles, commit: Callable[[], bool]
     ) -> None:
-        """`commit` puts on disk what a command has changed."""
+        """`commit` puts on disk what commands have changed, and says whether it is there."""
         self._folder, self._orders, self._commit = folder, orders, commit
         self._audit, self._troubles = audit, troubles
         self._carried_out: deque[str] = deque(maxlen=10 * APPLIED_KEPT)
@@ -33,13 +33,17 @@ class Commanding:
 
     def take(self) -> bool:
         """Carry out what waits; return whether there is an answer that nobody has seen yet."""
+        paths = []
         try:
-            found = [one for one in waiting(self._folder) if one[1].id not in self._carried_out]
-            for path, command in found:
-                self._carry_out(command)
-                # What it asked for is on disk before the asking is gone.
-                self._commit()
-                path.unlink(missing_ok=True)
+            for path, command in waiting(self._folder):
+                paths.append(path)
+                # One whose file could not be removed is still there.
+                if command.id not in self._carried_out:
+                    self._carry_out(command)
+            # What they asked for is on disk before the asking is gone.
+            if paths and self._commit():
+                for path in paths:
+                    path.unlink(missing_ok=True)
         except OSError as error:
             self._troubles.own("inbox", "commands cannot be read or removed; who owns data/inbox?", error)
         else:

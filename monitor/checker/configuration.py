@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from monitor.channels import build_channels
 from monitor.checker.timetable import AT_ROUND_S, Entry, spread
 from monitor.checker.watched import Watched
 from monitor.config import ConfigError, ConfigFile, LoadedConfig, load_config
@@ -42,7 +43,7 @@ class Configuration:
         if self._reading or not self._seen.have_changed():
             return
         self._reading = True
-        readers.submit(self._load).add_done_callback(then)
+        readers.submit(self._load_again).add_done_callback(then)
 
     def outcome(self, read: Future[LoadedConfig]) -> LoadedConfig:
         """Return what was read, from now on the configuration to run by; ConfigError while it is invalid."""
@@ -60,6 +61,12 @@ class Configuration:
         demo, self._demo = self._demo, None
         if demo:
             demo.stop()
+
+    def _load_again(self) -> LoadedConfig:
+        loaded = self._load()
+        # What a new channel needs is loaded here: half a second for which the checker would stand still.
+        build_channels(loaded)
+        return loaded
 
     def _load(self) -> LoadedConfig:
         loaded = self._file.read()

@@ -230,8 +230,8 @@ class Leader:
 
     # disk
 
-    def _commit(self) -> None:
-        """Put on disk what has happened: results before the state that contains them."""
+    def _commit(self) -> bool:
+        """Put on disk what has happened, results before the state that contains them; return whether it is there."""
         try:
             try:
                 self._results.flush()
@@ -240,10 +240,11 @@ class Leader:
                 self._desk.commit()
         except OSError as error:
             self._troubles.own("disk", "results cannot be written; they are kept in memory", error)
-        else:
-            self._remedies.start()
-            if self._troubles.over("disk"):
-                log.warning("results can be written again")
+            return False
+        self._remedies.start()
+        if self._troubles.over("disk"):
+            log.warning("results can be written again")
+        return True
 
     def _beat(self) -> None:
         self._next_beat = time.monotonic() + BEAT_S
