@@ -374,6 +374,13 @@ def test_what_gets_worse_is_told_again_and_to_those_of_its_new_route_for_the_fir
     assert life.at(6) == []
 
 
+def test_what_is_acknowledged_is_told_when_it_is_worse_and_not_repeated() -> None:
+    life = Down(Route("all", ("ops",), repeat_s=60))
+    life.take(acknowledge(life.alert, "ann", "", at(2)))
+    assert queued(raised(life, "P1", 5)) == [("raised-P1", "ops")]
+    assert life.at(500) == []
+
+
 def test_a_warning_that_becomes_a_failure_is_raised_to_the_severity_of_its_check() -> None:
     life = Life(http_check(severity="P1", notify_on=["warn", "recovered"]))
     life.see(WARN, WARN)

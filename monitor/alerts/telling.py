@@ -1,6 +1,6 @@
 """Who is to be told of an alert, and when: asked anew whenever something may have changed it. Pure.
 
-    open ──▶ acknowledged, suppressed by a person ───────────▶ nothing more is said; incident systems take note
+    open ──▶ acknowledged, suppressed by a person ───────────▶ nothing more is said, but that it is worse
          ──▶ silenced, in maintenance, a worse alert is open ─▶ not told, why, and when to ask again
          ──▶ routes: opening now, or a digest after quiet hours
          ──▶ escalations and reminders, while nobody has acknowledged it
@@ -114,8 +114,10 @@ def _not_wanted(alert: Alert) -> str:
 
 
 def _while_open(alert: Alert, world: World, now: datetime) -> Telling:
-    if alert.status is not AlertStatus.ACTIVE:
-        return Telling(tuple(_of_who_has_it(alert, world, now)), alert.suppressed_until)
+    if alert.status is AlertStatus.SUPPRESSED:
+        return Telling(again_at=alert.suppressed_until)
+    if alert.status is AlertStatus.ACKNOWLEDGED and (alert.is_routed or not alert.raised_at):
+        return Telling(tuple(_of_who_has_it(alert, world, now)))
     if alert.wanted is not None and alert.opening not in alert.wanted:
         return Telling(tuple(_noted(alert, f"{alert.opening} is not in notify_on of {alert.resource}", now)))
     muted = world.muted(alert, now) or _by_a_worse_one(alert, world)
@@ -123,12 +125,15 @@ def _while_open(alert: Alert, world: World, now: datetime) -> Telling:
         return Telling(tuple(_noted(alert, muted.reason, now)), muted.until)
     routes = _routes_of(alert, world, now)
     opening = _opening(alert, routes, world, now) if not alert.is_routed else NOTHING
+    if alert.acknowledged_at:
+        # That it is worse now is told all the same; whoever has it is not reminded.
+        return opening
     told = {*alert.told, *(str(event.data["channel"]) for event in opening.events if event.what is What.QUEUED)}
     return _both(opening, _later(alert, routes, sorted(told), world, now))
 
 
 def _of_who_has_it(alert: Alert, world: World, now: datetime) -> Iterator[AlertEvent]:
-    for channel in alert.told if alert.status is AlertStatus.ACKNOWLEDGED else ():
+    for channel in alert.told:
         if world.keeps_incidents(channel) and f"{alert.id}:{ACKNOWLEDGED}:{channel}" not in alert.notifications:
             yield _queued(alert, ACKNOWLEDGED, channel, _bucket_of(alert, channel), now)
 
