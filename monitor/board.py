@@ -84,13 +84,13 @@ def board(
 def _news(alert: OpenAlert) -> dict[str, Any]:
     """Return what a browser announces of an alert; `quiet`: a silence, maintenance or a person keeps it back.
 
-    `other`: neither a card of a check tells it nor a notice; it was found by a rule, or reported by somebody.
+    `other`: no card tells it: it was found by a rule, or an application reported it.
     """
     return {
         "id": alert.id,
         "title": clip(alert.title, 120),
         "severity": alert.severity.value,
-        "other": alert.source not in ("check", "vantage"),
+        "other": alert.source in ("rule", "api"),
         "quiet": bool(alert.untold) or alert.status is AlertStatus.SUPPRESSED,
     }
 

@@ -215,7 +215,7 @@ began = time.monotonic()
 try:
     connect("slow.invalid", 80, 0.4)
 except ProbeFailed as failure:
-    print(failure.kind, "|", failure.message, "|", time.monotonic() - began < 10)
+    print(failure.kind, "|", failure.message, "|", time.monotonic() - began < 10, flush=True)
 os._exit(0)
 """
 

@@ -43,7 +43,7 @@ function countedAs(board, tone) {
   return own ? alike[0].toLowerCase() : TONES[tone].noun(board.counts[tone]);
 }
 
-// Alerts that no card tells: of rules, applications and people.
+// Alerts that no card tells: of rules and applications.
 const besideChecks = (board) => board.alerts.filter((alert) => alert.other && !alert.quiet);
 
 function besideTone(alerts) {
