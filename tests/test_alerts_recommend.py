@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerts.particulars import PARTICULARS
-from monitor.alerts.policy import Report
 from monitor.alerts.recommend import LIMIT, advised, recommend
 from monitor.alerts.recommend_table import DEFAULT, TABLE
+from monitor.alerts.report import Report
 from monitor.model import Category, Kind, Severity
 from monitor.units import plain
 from tests.make import quick

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerts.figures import metric, number
-from monitor.alerts.policy import Report
 from monitor.alerts.recommend import advised
+from monitor.alerts.report import Report
 from monitor.alerts.reports import TTL_S, application_error_report, harmless, performance_report, system_report
 from monitor.model import Category, Kind, Severity
 from monitor.units import plain

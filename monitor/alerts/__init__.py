@@ -1,8 +1,10 @@
 """Alerts: when one opens and ends, who is told, and what goes out next. Pure: takes facts and `now`.
 
-    verdict, report, person, time ──policy──▶ events ──book──▶ Alert ──telling──▶ notifications ──lanes──▶ messages
+    verdict ──policy─┐
+    report ──report──┼─▶ events ──book──▶ Alert ──telling──▶ notifications ──lanes──▶ messages
+    person ──people──┘
 
-    policy    opens, counts up, raises and ends; what it does not do has a reason, too
+    policy, report, people    open, count up, raise and end; what they do not do has a reason, too
     telling   who is told of an alert now, who later, and why somebody is not
     lanes     what goes out next on each channel: joined, in order, again after a failure
 
@@ -13,26 +15,12 @@ levels, not edges: what a crash left undone is done when they are asked the next
 
 from monitor.alerts.alert import Alert, AlertStatus, Notification, changed, opened
 from monitor.alerts.book import AlertBook
+from monitor.alerts.decision import Decision
 from monitor.alerts.lanes import GIVE_UP_AFTER, Dispatch, Joining, Lanes, Way
-from monitor.alerts.policy import (
-    Decision,
-    Hold,
-    Report,
-    acknowledge,
-    category_of,
-    counted_every_s,
-    due_at,
-    may_not_open,
-    on_blind,
-    on_removed,
-    on_report,
-    on_sight,
-    on_time,
-    on_verdict,
-    resolve,
-    suppress,
-)
+from monitor.alerts.people import acknowledge, due_at, on_time, resolve, suppress
+from monitor.alerts.policy import Hold, category_of, may_not_open, on_blind, on_removed, on_sight, on_verdict
 from monitor.alerts.record import CHECKER, CONFIGURATION, GREENWALL, LAST_RESORT, AlertEvent, What, alert_id, redacted
+from monitor.alerts.report import Report, counted_every_s, on_report
 from monitor.alerts.telling import ACKNOWLEDGED, Muted, Route, Step, Telling, World, tell
 
 __all__ = [

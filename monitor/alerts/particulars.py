@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 
-from monitor.alerts.policy import Report
+from monitor.alerts.report import Report
 from monitor.model import Category, Json
 from monitor.units import plain
 

@@ -1,26 +1,22 @@
-"""The policy: what a verdict, a report, a person or an edited configuration means for alerts, each with a reason. Pure.
+"""The policy: what a verdict, an edited configuration or Greenwall's own eyesight means for alerts. Pure.
 
 It opens, counts, raises and ends. Who is told of that is for `telling` to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
-from types import MappingProxyType
 
 from monitor.alerts.alert import Alert
+from monitor.alerts.decision import Decision, last_time
 from monitor.alerts.record import CHECKER, CONFIGURATION, GREENWALL, AlertEvent, What, alert_id
 from monitor.config import CheckBase, GroupCheck
 from monitor.contrast import changes, sentence
 from monitor.model import Category, Event, Flag, Json, Kind, Severity, Status
 from monitor.state import CheckState
-from monitor.units import seconds_between, to_rfc3339
+from monitor.units import seconds_between
 
-# An alert that is counted up says so at most this often, and the more rarely the older it is; what comes between is
-# counted with the next line.
-COUNTED_EVERY_S, COUNTED_SHARE = 10.0, 0.01
 # What is looked at less often than this has no second look soon.
 SELDOM_S = 3600.0
 # The text of an open alert follows its check at most this often.
@@ -29,18 +25,6 @@ REWORDED_EVERY_S = 60.0
 
 Hold = Callable[[CheckBase, CheckState], str]
 Advise = Callable[[CheckBase, CheckState], tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the policy wants, or does not want, and why. `events` are to be stored, in order.
-
-    `is_held`: a failure opens no alert for now; the reason says why, and it may open one later.
-    """
-
-    reason: str
-    events: tuple[AlertEvent, ...] = ()
-    is_held: bool = False
 
 
 def nothing_holds(_check: CheckBase, _state: CheckState) -> str:
@@ -58,9 +42,6 @@ def category_of(check: CheckBase, kind: Kind | None) -> Category:
     if kind is Kind.SLOW:
         return Category.PERFORMANCE
     return check.trouble
-
-
-# ---- verdicts
 
 
 def on_verdict(
@@ -180,13 +161,6 @@ def _open(check: CheckBase, state: CheckState, latest: Alert | None, advise: Adv
     return Decision(note, (AlertEvent(now, What.OPENED, alert_id(check.name, now), note=note, data=data),))
 
 
-def last_time(latest: Alert | None) -> str:
-    """Return what was noted when the same was resolved by a person the last time; empty when nothing was."""
-    if latest is None or latest.is_open or latest.resolved_by in (CHECKER, CONFIGURATION) or not latest.resolution:
-        return latest.previous if latest and not latest.is_open else ""
-    return f"{to_rfc3339(latest.resolved_at or latest.opened_at)[:10]}, {latest.resolved_by}: {latest.resolution}"
-
-
 def on_removed(alert: Alert, now: datetime, note: str = "the check was removed from the configuration") -> Decision:
     """Return the end of an alert whose check is no longer looked at: who was told is told."""
     return Decision(note, (AlertEvent(now, What.RESOLVED, alert.id, by=CONFIGURATION, note=note),))
@@ -218,134 +192,6 @@ def on_sight(alert: Alert | None, reason: str, now: datetime) -> Decision:
         return Decision("no such alert is open")
     event = AlertEvent(now, What.RESOLVED, alert.id, note=f"Greenwall sees again: {reason}")
     return Decision("Greenwall sees again", (event,))
-
-
-# ---- reports: rules, applications, people
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Trouble that somebody tells of: a rule, an application, a person. Texts are plain already.
-
-    `channels` None is by route. `ttl_s`: it is over when it is not reported again for so long; None: when it is
-    resolved. `opening` is what its opening is called.
-    """
-
-    type: str
-    resource: str
-    title: str
-    message: str
-    severity: Severity
-    category: Category
-    source: str = "api"
-    opening: str = "reported"
-    kind: Kind | None = None
-    runbook: str | None = None
-    owner: str | None = None
-    group: str = ""
-    tags: tuple[str, ...] = ()
-    metadata: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
-    recommendations: tuple[str, ...] = ()
-    related_logs: str | None = None
-    affected_users: int | None = None
-    channels: tuple[str, ...] | None = None
-    ttl_s: float | None = None
-
-
-def on_report(
-    report: Report, same: Alert | None, latest: Alert | None, by: str, now: datetime, times: int = 1
-) -> Decision:
-    """Return the alert that a report opens, or that it counts up: `same` is the open one of its type and resource.
-
-    `times` is how many reports this one stands for. A report that is worse than the alert raises it.
-    """
-    if same is None:
-        return _opened_by(report, latest, by, now)
-    data: dict[str, Json] = {"message": report.message, "times": times, "affected_users": report.affected_users}
-    events = [AlertEvent(now, What.SEEN, same.id, by=by, data=data | {"metadata": dict(report.metadata)})]
-    if report.severity < same.severity:
-        note = f"it is {report.severity.value} now"
-        events.append(AlertEvent(now, What.RAISED, same.id, by=by, note=note, data={"severity": report.severity.value}))
-    return Decision(f"alert {same.id} is open already: counted up", tuple(events))
-
-
-def counted_every_s(alert: Alert, now: datetime) -> float:
-    """Return how often the reports that count an alert up are stored: some hundred times a day at most."""
-    every_s = max(COUNTED_EVERY_S, COUNTED_SHARE * seconds_between(alert.opened_at, now))
-    # What is stored too seldom would expire though it is reported.
-    return min(every_s, alert.ttl_s) if alert.ttl_s else every_s
-
-
-def _opened_by(report: Report, latest: Alert | None, by: str, now: datetime) -> Decision:
-    data: dict[str, Json] = {
-        "type": report.type,
-        "resource": report.resource,
-        "source": report.source,
-        "title": report.title,
-        "message": report.message,
-        "severity": report.severity.value,
-        "category": report.category.value,
-        "kind": report.kind.value if report.kind else None,
-        "event": report.opening,
-        "runbook": report.runbook,
-        "owner": report.owner,
-        "group": report.group,
-        "tags": list(report.tags),
-        "metadata": dict(report.metadata),
-        "recommendations": list(report.recommendations),
-        "related_logs": report.related_logs,
-        "affected_users": report.affected_users,
-        "channels": None if report.channels is None else list(report.channels),
-        "ttl_s": report.ttl_s,
-        "previous": last_time(latest),
-    }
-    identifier = alert_id(f"{report.source}:{report.type}:{report.resource}:{by}:{report.title}", now)
-    note = {"manual": "sent by hand", "rule": f"rule {report.type}"}.get(report.source, f"reported by {by}")
-    return Decision(note, (AlertEvent(now, What.OPENED, identifier, by=by, note=note, data=data),))
-
-
-# ---- people and time
-
-
-def acknowledge(alert: Alert, by: str, note: str, now: datetime) -> Decision:
-    """Return that somebody has this alert now; nothing when it is over."""
-    if not alert.is_open:
-        return _is_over(alert)
-    return Decision("acknowledged", (AlertEvent(now, What.ACKNOWLEDGED, alert.id, by=by, note=note),))
-
-
-def resolve(alert: Alert, by: str, note: str, now: datetime) -> Decision:
-    """Return the end of this alert by a person; who was told it broke is told that it is over."""
-    if not alert.is_open:
-        return _is_over(alert)
-    return Decision("resolved", (AlertEvent(now, What.RESOLVED, alert.id, by=by, note=note or "resolved by hand"),))
-
-
-def suppress(alert: Alert, until: datetime, by: str, note: str, now: datetime) -> Decision:
-    """Return that nobody is told of this alert until then; if it is still open then, it is told."""
-    if not alert.is_open:
-        return _is_over(alert)
-    data = {"until": to_rfc3339(until)}
-    return Decision("suppressed", (AlertEvent(now, What.SUPPRESSED, alert.id, by=by, note=note, data=data),))
-
-
-def on_time(alert: Alert, now: datetime) -> Decision:
-    """Return what the time alone means for an open alert: its suppression is over, or nobody has seen it again."""
-    if alert.suppressed_until and alert.suppressed_until <= now:
-        note = f"suppressed by {alert.suppressed_by} until now, and still open"
-        return Decision("the suppression is over", (AlertEvent(now, What.RESUMED, alert.id, note=note),))
-    if alert.expires_at and alert.expires_at <= now:
-        return Decision("expired", (AlertEvent(now, What.EXPIRED, alert.id, note="not reported again in its time"),))
-    return Decision("nothing is due")
-
-
-def due_at(alert: Alert) -> datetime | None:
-    """Return when `on_time` has something to say at the earliest."""
-    return min(filter(None, (alert.suppressed_until, alert.expires_at)), default=None)
-
-
-def _is_over(alert: Alert) -> Decision:
-    return Decision(f"alert {alert.id} is {alert.status.value.lower()} already")
 
 
 _TITLES = {

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from monitor.alerts.particulars import PARTICULARS
-from monitor.alerts.policy import Report
 from monitor.alerts.recommend_table import DEFAULT, TABLE, Row, Step
+from monitor.alerts.report import Report
 from monitor.model import Category
 from monitor.units import plain
 

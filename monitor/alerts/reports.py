@@ -20,9 +20,9 @@ from dataclasses import replace
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 from monitor.alerts.figures import metric
-from monitor.alerts.policy import Report
 from monitor.alerts.priority import by_overage, is_less_worse, of_error, overage_percent
 from monitor.alerts.recommend import advised
+from monitor.alerts.report import Report
 from monitor.model import Category, Json, Kind, Severity
 from monitor.units import plain
 
