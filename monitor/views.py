@@ -22,7 +22,6 @@ from monitor.alerts.patterns import Patterns, patterns
 from monitor.channels import Letterhead, preview, read_templates, sample
 from monitor.config import (
     CheckBase,
-    ConfigError,
     ConfigFile,
     GroupCheck,
     LoadedConfig,
@@ -144,11 +143,11 @@ class Views:
         return max(by_clock_s, time.monotonic() - self._heartbeat[1])
 
     def config(self) -> LoadedConfig | None:
-        """Return the configuration as the file has it, or None while it is invalid (the snapshot's notice says why)."""
-        try:
-            return self.file.read()
-        except ConfigError:
-            return None
+        """Return the configuration that holds: the last good one while the file is invalid, as the checker does.
+
+        None where this process has never seen it good; the snapshot's notice says what is wrong.
+        """
+        return self.file.last_good()
 
     def check(self, name: str) -> CheckBase | None:
         """Return the check as configured."""
@@ -164,12 +163,12 @@ class Views:
         return plain(loaded.environment.redactor()(shown), 300)
 
     def members(self) -> Mapping[str, tuple[str, ...]]:
-        """Return the names of the checks that each group is made of; nothing while the configuration is invalid."""
+        """Return the names of the checks that each group is made of; nothing where it is not known."""
         loaded = self.config()
         return self._kept.get("members", loaded.sources.stamps, lambda: _members(loaded.checks)) if loaded else {}
 
     def relations(self, name: str) -> Relations:
-        """Return which checks this one has to do with; none while the configuration is invalid."""
+        """Return which checks this one has to do with; none where it is not known."""
         loaded, members = self.config(), self.members()
         if loaded is None or name not in loaded.checks:
             return Relations()
@@ -217,12 +216,12 @@ class Views:
         return self._kept.get("silences", _stamp(path), lambda: SilenceBook(read_silences(path)).all())[::-1]
 
     def planned(self) -> tuple[Silence, ...]:
-        """Return the maintenance that the configuration plans; none while it is invalid."""
+        """Return the maintenance that the configuration plans; none where it is not known."""
         loaded = self.config()
         return self._kept.get("planned", loaded.sources.stamps, lambda: planned(loaded)) if loaded else ()
 
     def subjects(self) -> Mapping[str, Subject]:
-        """Return what silences look at of each check; nothing while the configuration is invalid."""
+        """Return what silences look at of each check; nothing where it is not known."""
         loaded = self.config()
         return self._kept.get("subjects", loaded.sources.stamps, lambda: _subjects(loaded.checks)) if loaded else {}
 
@@ -232,7 +231,7 @@ class Views:
         return quiet(subject, [*self.silences(), *self.planned()], utc_now()) if subject else None
 
     def on_call(self) -> tuple[OnCall, ...]:
-        """Return the rotas; none while the configuration is invalid."""
+        """Return the rotas; none where it is not known."""
         loaded = self.config()
         return tuple(one.plan(loaded.config.general.timezone) for one in loaded.config.on_call) if loaded else ()
 

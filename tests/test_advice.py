@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from monitor.checker.advice import STEPS, advice_on
+from monitor.config import CheckBase
+from monitor.config.kinds.database import DatabaseCheck
 from monitor.model import Kind, Status
 from monitor.state import advance, unchecked
 from tests.make import at, http_check, result
+
+
+def database_check() -> CheckBase:
+    return DatabaseCheck.model_validate(
+        {"name": "orders", "type": "database", "url": "postgresql://gw@db.example/orders"}
+    )
 
 
 def advice(kind: Kind, **keys: object) -> str:
@@ -24,6 +32,20 @@ def test_it_names_the_address_that_is_asked_without_what_may_be_secret() -> None
 
 def test_the_name_of_a_check_is_no_unit_and_no_machine() -> None:
     assert "systemctl" not in advice(Kind.CONNECT, name="shop")
+
+
+def test_what_answers_with_an_error_is_not_looked_for_by_ping() -> None:
+    said = advice(Kind.STATUS, url="http://shop.example/orders")
+
+    assert "ping" not in said and "ss -ltnp" not in said
+    assert "read what it logged" in said
+
+
+def test_no_query_is_advised_where_nothing_takes_the_connection() -> None:
+    state, _ = advance(unchecked(at(-1)), result(Status.FAIL, 0, kind=Kind.CONNECT, message="Connection refused"))
+    database = database_check()
+
+    assert advice_on(database, state)[0].endswith("ss -ltnp")
 
 
 def test_every_kind_of_failure_has_something_to_do() -> None:

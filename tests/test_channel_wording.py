@@ -131,12 +131,25 @@ def alerts(count: int, **more: object) -> list[Alert]:
 
 
 class TestOfMany:
+    def test_what_is_worse_now_is_news_only_to_whoever_knew_of_it(self) -> None:
+        told, raised = (Notification(DB.id, event, "ops", OPENED) for event in ("warn", "raised-P1"))
+        fresh = compose([(DB, told), (DB, raised)], "k", Letterhead(), OPENED)
+        assert "now P1" not in fresh.subject
+        known = replace(DB, notifications={told.key: replace(told, batch="b-1")})
+        assert compose([(known, raised)], "k", Letterhead(), OPENED).subject.startswith("[P1 FAIL] now P1: ")
+
+    def test_what_to_do_stands_above_the_links_of_a_mail(self) -> None:
+        html = message_of(replace(DB, recommendations=("Restart it",)), "first_fail", WALL, OPENED).html
+        assert html.index("Restart it") < html.index("<a href")
+
     def test_the_subject_counts_and_the_worst_is_first(self) -> None:
         told = [notified(one, "first_fail") for one in alerts(298, severity=Severity.P3)]
         told += [notified(replace(BACK, id=f"b-{n}", severity=Severity.P1), "recovered") for n in range(2)]
         told.append(notified(replace(DB, id="c-1"), "first_fail"))
         message = compose(told, "joined-1", Letterhead(WALL), OPENED)
-        assert message.subject == "[P1 FAIL] 301 alerts: 299 open, 2 recovered"
+        assert message.subject == (
+            "[P1 FAIL] 301 alerts: 299 open, 2 recovered, the worst: orders-db, shop-0, shop-1, shop-2, shop-3"
+        ), "which service it is stands on the locked screen"
         assert (message.severity, message.status, message.event, message.is_end) == (
             Severity.P1,
             "FAIL",
@@ -145,7 +158,7 @@ class TestOfMany:
         )
         lines = message.text.splitlines()
         assert lines[2] == "All of them: https://wall.example.org/alerts"
-        assert lines[4].startswith("- P1 FAIL orders-db answers with an error (since ")
+        assert lines[4].startswith("- P1 FAIL orders-db answers with an error: status is 503, expected 200 (since ")
         assert lines[-1] == "and 281 more"
         assert message.html.count("border-left") == 20
 
@@ -153,8 +166,16 @@ class TestOfMany:
         ended = [replace(BACK, id=f"b-{n}", resolved_by="ann" if n else "checker") for n in range(3)]
         message = compose([notified(one, "recovered") for one in ended], "k", Letterhead(), OPENED)
         assert message.is_end
-        assert message.subject == "[P1 OK] 3 alerts: 3 over"
+        assert message.subject == "[P1 OK] 3 alerts: 3 over, the worst: orders-db"
         assert "2e7d32" in message.html
+
+    def test_what_recovered_is_not_named_among_what_is_open(self) -> None:
+        told = [notified(replace(BACK, id="b-1", resource="cart"), "recovered"), notified(DB, "first_fail")]
+        message = compose(told, "k", Letterhead(WALL), OPENED)
+        assert message.subject == "[P1 FAIL] 2 alerts: 1 open, 1 recovered, the worst: orders-db"
+        assert message.short == message.subject
+        assert "<br>status is 503, expected 200</td>" in message.html
+        assert sum("status is 503" in line for line in message.text.splitlines()) == 1, "why it broke is over, too"
 
     def test_an_alert_that_is_told_of_twice_stands_once_with_what_came_last(self) -> None:
         first, second = (Notification(DB.id, event, "ops", OPENED) for event in ("first_fail", "escalation-1"))

@@ -43,6 +43,7 @@ def test_an_alert_is_listed_taken_suppressed_and_resolved_with_what_was_noted(fo
     assert listed.exit_code == 1 and "P2 ACTIVE" in listed.output and "we move it" in listed.output
 
     assert "is acknowledged by" in greenwall(folder, "acknowledge", identifier, "--note", "I look").output
+    assert "a suppression lasts at most 7 d" in greenwall(folder, "suppress", identifier, "--for", "99d").output
     assert "nobody is told of alert" in greenwall(folder, "suppress", identifier, "--for", "30m").output
     assert "SUPPRESSED" in greenwall(folder, "alerts").output
     assert "is resolved by" in greenwall(folder, "resolve", identifier, "--note", "moved").output

@@ -170,6 +170,22 @@ def test_an_end_waits_for_its_opening() -> None:
     assert post.out() == [("a recovered",)]
 
 
+def test_what_still_waits_when_somebody_suppresses_its_alert_waits_for_the_end_of_that() -> None:
+    post = Post()
+    post.queue("first")
+    post.out()
+    post.queue("a")
+    post.queue("b")
+    post.record(AlertEvent(at(1), What.SUPPRESSED, "a", data={"until": to_rfc3339(at(500))}))
+    post.seconds = 10
+    assert post.out() == [("b first_fail",)]
+    post.seconds = 500
+    assert post.out() == []
+    post.record(AlertEvent(at(500), What.RESUMED, "a"))
+    post.seconds = 501
+    assert post.out() == [("a first_fail",)]
+
+
 def test_a_thousand_at_most_are_joined() -> None:
     post = Post()
     post.queue("first")
@@ -291,6 +307,23 @@ def test_what_waits_behind_it_is_told_to_the_next_channel_too_and_what_comes_aft
     post.queue("d", bucket="w")
     post.fails(next(one for one in post.go() if one.channel == "ops"))
     assert post.lanes.waiting == {"ops": 4, "console": 3}
+
+
+def test_the_end_of_what_quiet_hours_hold_back_wakes_nobody_on_the_next_channel_either() -> None:
+    post = Post()
+    post.queue("a", bucket="x")
+    post.queue("quiet", bucket="z", not_before=to_rfc3339(at(2_000)))
+    post.queue("quiet", END, bucket="z")
+    for _ in range(FALLBACK_AFTER):
+        post.fails(next(one for one in post.go() if one.channel == "ops"))
+        post.seconds += LONGEST_WAIT_S
+    post.queue("late", bucket="z", not_before=to_rfc3339(at(2_000)))
+    post.queue("late", END, bucket="z")
+    assert [n.alert for n in post.book.outbox() if n.channel == "console"] == ["a"]
+    post.seconds = 2_001
+    post.fails(next(one for one in post.go() if one.channel == "ops"))
+    told = [(n.alert, n.event) for n in post.book.outbox() if n.channel == "console" and n.alert != "a"]
+    assert sorted(told) == [("late", OPENING), ("late", END), ("quiet", OPENING), ("quiet", END)], "both, or none"
 
 
 def test_what_can_never_arrive_is_given_up_at_once_and_the_next_channel_is_told() -> None:

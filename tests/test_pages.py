@@ -322,7 +322,8 @@ def test_a_group_lists_its_members_the_worst_first_with_links(folder: Path) -> N
     assert re.findall(r'href="check\?name=(\w+)"', markup_of(parents)) == ["gate", "both"]
     assert "Depends on" in words(parents) and "Part of" in words(parents)
     (folder / "checks.yaml").write_text("checks: [")
-    assert "No check is a member" in words(open_page("check", name="both")), "while the configuration is invalid"
+    known = re.findall(r'href="check\?name=(\w+)"', markup_of(open_page("check", name="both")))
+    assert known == ["shop", "beat", "gate"], "the last good configuration goes on"
 
 
 def test_a_heartbeat_says_when_it_was_heard_and_how_to_be_heard_but_not_its_key(folder: Path) -> None:
@@ -686,6 +687,15 @@ def test_the_form_of_an_alert_holds_until_it_is_over(folder: Path, monkeypatch: 
     next(button for button in app.button if "Make this" in button.label).click().run()
     [(_, _, options)] = commands_of(folder)
     assert (options["until"], options["until_resolved"]) == (None, "a-1")
+
+
+def test_a_file_that_was_never_valid_does_not_read_as_if_nobody_were_on_call(folder: Path) -> None:
+    write(folder)
+    (folder / "checks.yaml").write_text("checks: [")
+    for page, unknown in (("silences", "what it plans is"), ("on_call", "who is on call is")):
+        said = words(page_of(f"calendar.{page}"))
+        assert f"checks.yaml is invalid: {unknown} not known" in said
+        assert "Nobody is on call" not in said and "Nothing is planned" not in said
 
 
 def test_the_calendar_and_who_is_on_call(folder: Path) -> None:

@@ -191,6 +191,8 @@ def test_from_the_order_to_the_end_of_a_silence(house: House, target: Target) ->
     commands.end_silence(house.place, line["silence"], "ann")
     eventually(lambda: told(What.SENT) == ["first_fail"], what="what is open is told")
     eventually(lambda: Flag.MUTED not in house.snapshot.checks["web"].state.flags)
+    (notice,) = [one for one in house.snapshot.notices if "has ended" in one.text]
+    assert "(name web, we move it) has ended: what is open was told" in notice.text and not notice.more
 
     alert = house.events()[0].alert
     commands.silence(house.place, {"name": ["web"]}, None, "ann", until_resolved=alert)

@@ -87,7 +87,11 @@ def test_checks_know_with_which_others_they_have_to_do(tmp_path: Path) -> None:
     assert views.relations("all") == Relations(members=("core", "api"), groups=("whole",))
     assert views.relations("nobody") == Relations()
     assert views.members() == {"all": ("core", "api"), "whole": ("all", "core")}
+
+
+def test_where_the_file_was_never_valid_no_check_has_to_do_with_another(tmp_path: Path) -> None:
     (tmp_path / "checks.yaml").write_text("checks: [")
+    views = Views(Place(tmp_path / "checks.yaml", tmp_path / "data"))
     assert (views.members(), views.relations("core"), views.target("core")) == ({}, Relations(), "")
 
 
@@ -127,7 +131,23 @@ def test_what_is_planned_and_who_is_on_call_comes_from_the_configuration(tmp_pat
     ]
     assert [one.name for one in views.on_call()] == ["primary"]
     assert set(views.subjects()) == {"db-1", "shop"}, "what is not watched is silenced by nobody"
+
+
+def test_while_the_file_is_invalid_pages_show_what_the_checker_goes_on_with(tmp_path: Path) -> None:
+    views = planned_views(tmp_path)
+    known = (views.planned(), views.on_call(), views.subjects())
     (tmp_path / "checks.yaml").write_text("checks: [")
+    assert (views.planned(), views.on_call(), views.subjects()) == known, (
+        "nobody on call, nothing planned: that is false"
+    )
+    (tmp_path / "checks.yaml").write_text(PLANS.replace("name: primary", "name: second"))
+    assert [one.name for one in views.on_call()] == ["second"]
+
+
+def test_where_the_file_was_never_valid_nothing_is_known_of_it(tmp_path: Path) -> None:
+    views = Views(Place(tmp_path / "checks.yaml", tmp_path / "data"))
+    (tmp_path / "checks.yaml").write_text("checks: [")
+    assert views.config() is None
     assert (views.planned(), views.on_call(), views.subjects()) == ((), (), {})
     assert views.quiet("shop") is None
 

@@ -151,11 +151,13 @@ class Lanes:
         data, channel = event.data, str(event.data["channel"])
         key, lane = f"{event.alert}:{data['event']}:{channel}", self._lane(channel)
         lane.add(key, event.alert, str(data.get("bucket") or ""), not data.get("batch"))
-        if lane.failures < FALLBACK_AFTER or data.get("not_before"):
+        if lane.failures < FALLBACK_AFTER:
             return []
         alert = self._book.get(event.alert)
         notification = alert.notifications.get(key) if alert else None
-        return list(self._instead(channel, [notification], event.at)) if notification else []
+        if notification is None or not self._may_be_told(notification, event.at):
+            return []
+        return list(self._instead(channel, [notification], event.at))
 
     def next(self, now: datetime, clock_s: float) -> Iterator[tuple[Dispatch, tuple[AlertEvent, ...]]]:
         """Yield a message for each lane that is free, with the events that must be stored before it is sent."""
@@ -202,7 +204,7 @@ class Lanes:
         if max(lane.failures, dispatch.attempts + 1) < FALLBACK_AFTER:
             return events
         # What waits behind it is told there, too: nobody knows how long this channel stays away.
-        behind = [one for one in self._notifications(lane) if _is_due(one, now)]
+        behind = [one for one in self._notifications(lane) if self._may_be_told(one, now)]
         return [*events, *self._instead(dispatch.channel, behind, now)]
 
     def _wait_s(self, attempts: int) -> float:
@@ -264,14 +266,19 @@ class Lanes:
         for first in waiting:
             if first.batch:
                 members = [] if self._waits_for_others(first, ()) else [n for n in waiting if n.batch == first.batch]
-            elif is_over or clock_s < self._released_at(lane, first.bucket) or not _is_due(first, now):
+            elif is_over or clock_s < self._released_at(lane, first.bucket) or not self._may_go(first, now):
                 continue
             else:
-                alike = [n for n in waiting if not n.batch and n.bucket == first.bucket and _is_due(n, now)]
+                alike = [n for n in waiting if not n.batch and n.bucket == first.bucket and self._may_go(n, now)]
                 members = self._joined(alike if self._way(channel).joins else [first])
             if members:
                 return self._dispatch(channel, lane, members, clock_s)
         return None
+
+    def _may_go(self, notification: Notification, now: datetime) -> bool:
+        """Return whether what no message carries yet may be told now: nothing of an alert that somebody suppresses."""
+        alert = self._book.get(notification.alert)
+        return _is_due(notification, now) and not (alert and alert.suppressed_until)
 
     def _joined(self, alike: Iterable[Notification]) -> list[Notification]:
         """Return what makes one message: an end is in it when its opening is, or was told before."""
@@ -311,6 +318,12 @@ class Lanes:
             else:
                 del lane.waiting[key]
         return found
+
+    def _may_be_told(self, notification: Notification, now: datetime) -> bool:
+        """Return whether it is due, and what it is the end of, too: of that, nobody has heard in quiet hours."""
+        alert = self._book.get(notification.alert) if notification.is_end else None
+        mine = [n for n in alert.notifications.values() if n.channel == notification.channel] if alert else []
+        return all(_is_due(one, now) for one in (notification, *mine) if one.ended is None)
 
     def _lane(self, channel: str) -> _Lane:
         return self._lanes.setdefault(channel, _Lane())

@@ -1,8 +1,9 @@
 """What to do about a report: sentences, each with the command to type where there is one. Pure.
 
     report ──▶ rows of TABLE that fit, the most specific first ──▶ their steps, filled in ──▶ at most six sentences
-               1. its words are in the type    2. its kind     what a step names and the report does not say
-               3. in title or message          4. its category    leaves the step out
+               1. nothing answers              2. its words are in the type   what a step names and the report
+               3. its kind                     4. in title or message         does not say leaves the step out
+               5. its category
 
 To teach one, add a row to `recommend_table`. `<name>` in a step stands for one of `particulars.PARTICULARS`; in a
 command it is always one word, quoted for the shell, whatever a target has put there.
@@ -18,7 +19,7 @@ from dataclasses import replace
 from monitor.alerts.particulars import PARTICULARS
 from monitor.alerts.recommend_table import DEFAULT, TABLE, Row, Step
 from monitor.alerts.report import Report
-from monitor.model import Category
+from monitor.model import Category, Kind
 from monitor.units import plain
 
 LIMIT = 6
@@ -28,6 +29,8 @@ _PLACE = re.compile(r"<([a-z-]+)>")
 _READ = 2000
 # StripeAPIError, slow_query and p95-latency are words for the table.
 _JOINTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\-./:]+")
+# Before all else: no query helps with a database that nobody can connect to.
+_NO_ANSWER = (Kind.CONNECT, Kind.DNS, Kind.TLS)
 _LOGS = (
     Step("Read its log", "tail -n 100 -- <log-file>"),
     Step("Read its log: <log>"),
@@ -57,6 +60,7 @@ def _fitting(report: Report) -> list[Row]:
     type_ = _words(f"{report.type} {report.metadata.get('error_type') or ''}")
     text = _words(_without_machine(f"{report.title} {report.message}", report))
     ranks: tuple[Callable[[Row], bool], ...] = (
+        lambda row: report.kind in _NO_ANSWER and report.kind in row.kinds,
         lambda row: row.speaks_of(type_),
         lambda row: report.kind in row.kinds,
         lambda row: row.speaks_of(text),

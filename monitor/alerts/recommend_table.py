@@ -299,9 +299,20 @@ TABLE: tuple[Row, ...] = (
         ),
     ),
     Row(
+        kinds=(Kind.STATUS,),
+        steps=(
+            _ANSWERS,
+            _UNIT,
+            Step("It answers, so that its log says why it is not well", "journalctl -n 100 --no-pager -u <unit>"),
+            Step("It answers, so that machine and port are well: read what it logged in these minutes"),
+            Step("502, 503 and 504 come from the proxy before it, too: see whether what stands behind that one runs"),
+            _DEPLOYED,
+        ),
+    ),
+    Row(
         words=r"\b(?:is|service|goes|went) down\b|\bunavailable\b|\bunreachable\b|\bconnection refused\b"
         r"|\bhealth ?checks?\b|\bnot responding\b|\b50[234]\b",
-        kinds=(Kind.CONNECT, Kind.STATUS),
+        kinds=(Kind.CONNECT,),
         categories=(Category.AVAILABILITY,),
         steps=(
             _UNIT,

@@ -41,7 +41,7 @@ def line(message: Message, now: datetime) -> str:
     word = "ENDED" if message.is_end else "ALERT"
     said = f"{show_time(now)} {word} {harmless(message.subject, 150)}"
     if len(message.members) > 1:
-        return f"{said}, the worst: {', '.join(harmless(one.alert.resource, 60) for one in message.members[:5])}"
+        return said
     alert = message.members[0].alert
     why = harmless(alert.message)
     if why and not message.is_end and why not in message.subject:

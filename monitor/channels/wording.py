@@ -24,6 +24,7 @@ MANUAL, ACKNOWLEDGED, TEST = "manual", "acknowledged", "test"
 # Short enough that the links below it survive the 1000 characters of the tightest chat.
 _SHOWN = 400
 _STEPS, _STEP, _LOG_LINES = 5, 300, 10
+_REASON = 120
 # So many alerts stand in one message; the others are counted, and are on the wall.
 LISTED = 20
 _COLOURS = {
@@ -126,7 +127,9 @@ def heading_of(member: Member, now: datetime) -> str:
         return f"not acknowledged for {format_duration(_lasted_s(alert, now))}: {title}"
     if event.startswith("reminder-"):
         return f"still open after {format_duration(_lasted_s(alert, now))}: {title}"
-    return f"now {alert.severity.value}: {title}" if event.startswith("raised-") else title
+    # Whoever hears of it for the first time knows of no severity that it had before.
+    is_news = event.startswith("raised-") and member.opening is not None
+    return f"now {alert.severity.value}: {title}" if is_news else title
 
 
 def _heading_of_the_end(member: Member, now: datetime) -> str:
@@ -205,6 +208,7 @@ def _listed(member: Member, letterhead: Letterhead, now: datetime) -> Mapping[st
         "status": member.status,
         "severity": member.alert.severity.value,
         "where": harmless(member.alert.resource, 120),
+        "message": "" if member.is_end else harmless(member.alert.message, _REASON),
         "since": letterhead.show(member.alert.opened_at),
         "colour": member.colours[0],
         "is_end": member.is_end,

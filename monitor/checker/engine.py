@@ -313,8 +313,10 @@ class Leader:
 
     def _ended_notices(self, now: datetime) -> Iterator[Notice]:
         for silence in self._silencing.just_ended(now):
-            text = f"{silence.word} {silence.id} ({silence.match}) has ended: what is open was told"
-            yield Notice("info", text, (silence.note,) if silence.note else ())
+            note = f", {silence.note}" if silence.note else ""
+            yield Notice(
+                "info", f"{silence.word} {silence.id} ({silence.match}{note}) has ended: what is open was told"
+            )
 
     def _end(self) -> None:
         self._probes.shutdown(wait=False, cancel_futures=True)

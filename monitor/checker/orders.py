@@ -14,7 +14,7 @@ from monitor.checker.remedying import Remedies
 from monitor.checker.reporting import NotAReport, take_reports
 from monitor.checker.silencing import Silencing
 from monitor.checker.watch import Watch
-from monitor.config import Match
+from monitor.config import Match, faults
 from monitor.history.inbox import Command, Verb
 from monitor.history.results import ResultLog
 from monitor.history.snapshot import Applied
@@ -114,6 +114,7 @@ class Orders:
         alert, until = self._open_alert(command), _time(command, "until")
         if until <= utc_now():
             raise Refused(f"until: expected a time in the future, got {to_rfc3339(until)}")
+        self._must_end(until, "a suppression")
         taken = self._desk.take(suppress(alert, until, command.by, _note(command), utc_now()))
         return f"nobody is told of alert {alert.id} of {alert.resource} until {to_rfc3339(until)}", taken
 
@@ -135,7 +136,7 @@ class Orders:
                 is_maintenance=bool(options.get("maintenance")),
             )
         except ValidationError as error:
-            raise Refused("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
+            raise Refused("; ".join(faults(error, Match))) from error
         except ValueError as error:
             raise Refused(str(error)) from error
         if not match.model_fields_set and not options.get("everything"):
@@ -151,10 +152,15 @@ class Orders:
                 return latest
             raise Refused("until: missing")
         until = _time(command, "until")
-        if until > latest + timedelta(minutes=1) and not command.options.get("maintenance"):
-            longest = format_duration(self.longest_silence_s)
-            raise Refused(f"until: a silence lasts at most {longest} (global: longest_silence)")
+        if not command.options.get("maintenance"):
+            self._must_end(until, "a silence")
         return until
+
+    def _must_end(self, until: datetime, what: str) -> None:
+        # A command waits a moment in the inbox.
+        if until > utc_now() + timedelta(seconds=self.longest_silence_s, minutes=1):
+            longest = format_duration(self.longest_silence_s)
+            raise Refused(f"until: {what} lasts at most {longest} (global: longest_silence)")
 
     def _end_silence(self, command: Command) -> tuple[str, None]:
         silence = self._silencing.book.get(command.target)

@@ -97,7 +97,8 @@ class Remedies:
         watched = self._watch.watched.get(name)
         actions = watched.check.on_fail.actions if watched else ()
         if watched is None or not 0 <= index < len(actions):
-            raise ValueError(f"{name} has no remedy {index + 1}: it has {len(actions)}")
+            which = f" {index + 1}: it has {len(actions)}" if actions else ""
+            raise ValueError(f"{name} has no remedy{which}")
         alert = self._book.latest(name)
         remedy = self._remedy(watched.check, index)
         situation = self._situation(remedy, watched.state, alert, utc_now())

@@ -5,6 +5,7 @@ from monitor.config.assertions import JsonRule
 from monitor.config.channelblock import ChannelBlock
 from monitor.config.checkbase import CheckBase
 from monitor.config.environment import Environment, make_redactor
+from monitor.config.explain import faults
 from monitor.config.file import ConfigFile
 from monitor.config.include import Sources
 from monitor.config.kinds import CHECK_MODELS, GroupCheck, HostCheck, HttpCheck, JobCheck
@@ -49,6 +50,7 @@ __all__ = [
     "VantageBlock",
     "ancestors_of",
     "complete",
+    "faults",
     "load_config",
     "make_redactor",
     "members_of",

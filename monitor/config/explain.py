@@ -10,7 +10,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from monitor.config.kinds import CHECK_MODELS
@@ -19,12 +19,13 @@ from monitor.config.otherwords import key_hint, type_hint
 from monitor.config.remedies import ACTION_MODELS
 from monitor.config.values import shape
 from monitor.config.yamlfile import Path
-from monitor.units import did_you_mean
+from monitor.units import did_you_mean, plain
 
 Redact = Callable[[str], str]
 Place = tuple[int | str, ...]
 # checks, its index, and then the type that told which model it is.
 _TAG = 2
+_LONGEST = 400
 
 
 def place_of(loc: Place, values: Any) -> Path:
@@ -74,6 +75,12 @@ def sentence(detail: ErrorDetails, root: type[BaseModel], redact: Redact) -> str
     return redact(said)
 
 
+def faults(error: ValidationError, root: type[BaseModel], most: int = 100) -> list[str]:
+    """Return what is wrong with what somebody has sent: `key: expected …, got …`, each on one bounded line."""
+    found = error.errors(include_url=False)[:most]
+    return [plain(f"{'.'.join(map(str, one['loc'])) or 'body'}: {_sentence(one, root)}", _LONGEST) for one in found]
+
+
 def _sentence(detail: ErrorDetails, root: type[BaseModel]) -> str:
     error, leaf = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
     if error == "extra_forbidden":
@@ -110,7 +117,12 @@ def _standard(detail: ErrorDetails) -> str:
         "model_attributes_type": "a block of keys",
         "invalid_key": "a text (put it in quotes)",
     }
-    return "expected " + known.get(detail["type"], detail["msg"].removeprefix("Input should be "))
+    return "expected " + known.get(detail["type"], _expectation(detail["msg"]))
+
+
+def _expectation(said: str) -> str:
+    """Return pydantic's sentence without the words before what it expects."""
+    return said.removeprefix("Input should be ").removeprefix("String should have ")
 
 
 def _got(value: object) -> str:

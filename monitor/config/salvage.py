@@ -19,7 +19,22 @@ def what_holds(values: dict[str, Any]) -> Config:
     # With an item that is no block, places in the values and places among the checks would differ.
     is_whole = isinstance(written, list) and all(isinstance(item, dict) for item in written)
     checks: Any = tuple(_check_or_stand_in(item) for item in written) if is_whole and written else ()
-    return Config.model_construct(general=General(), vantage=_vantage(values.get("vantage")), checks=checks)
+    return Config.model_construct(
+        general=_general(values.get("global")), vantage=_vantage(values.get("vantage")), checks=checks
+    )
+
+
+def _general(written: object) -> General:
+    """Return what of it holds: one wrong key must not make what the others allow look forbidden."""
+    keys = dict(written) if isinstance(written, dict) else {}
+    try:
+        return General.model_validate(keys)
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
+    try:
+        return General.model_validate({key: value for key, value in keys.items() if key not in wrong})
+    except ValidationError:
+        return General()
 
 
 def _vantage(written: object) -> VantageBlock | None:

@@ -28,9 +28,12 @@ def silences(snapshot: Snapshot) -> None:
     until = now + timedelta(days=DAYS)
     planned = [(one, s) for one in [*views().planned(), *views().silences()] for s in coming(one, now, until)]
     planned.sort(key=lambda pair: pair[1])
-    if not planned:
+    if views().config() is None:
+        _not_known("what it plans is")
+    elif not planned:
         st.info("Nothing is planned for the next 14 days.", icon=":material/event_available:")
         st.caption("Planned maintenance stands in checks.yaml under `maintenance:`; README shows how.")
+    if not planned:
         return
     names = list(dict.fromkeys(_name(one) for one, _ in planned))[:_MOST_ROWS]
     rows = [_row(one, stretch) for one, stretch in planned if _name(one) in names]
@@ -71,13 +74,20 @@ def _span(stretch: Stretch, zone: str) -> str:
 def on_call(snapshot: Snapshot) -> None:
     """Draw who is on call now, and for the next four weeks."""
     rotas = views().on_call()
-    if not rotas:
+    if views().config() is None:
+        _not_known("who is on call is")
+    elif not rotas:
         st.info("Nobody is on call: checks.yaml has no `on_call:`. README shows how.", icon=":material/group_off:")
+    if not rotas:
         return
     now, zone = utc_now(), snapshot.checker.timezone
     for rota in rotas:
         _rota(rota, now, zone)
     st.caption(f"Times in {zone}. Rotas and exceptions (`instead:`) stand in checks.yaml.")
+
+
+def _not_known(what: str) -> None:
+    st.warning(f"checks.yaml is invalid: {what} not known here until it is mended.", icon=":material/error:")
 
 
 def _rota(rota: OnCall, now: datetime, zone: str) -> None:

@@ -29,7 +29,8 @@ STYLE = """
 .gw-facts details[open] summary::after, .gw-table details[open] summary::after { content: "less"; opacity: 0.65; }
 .gw-table a.gw-link { color: inherit; text-decoration: underline; text-underline-offset: 0.2em; }
 .gw-way.gw-way { color: inherit; text-decoration: underline; text-underline-offset: 0.2em; }
-.gw-table td { min-width: 5.5rem; } .gw-table td:has(> a) { min-width: 11rem; }
+.gw-table td { min-width: 5.5rem; } .gw-table td:first-child { min-width: 9.5rem; }
+.gw-table td:has(> a) { min-width: 11rem; }
 .gw-table .gw-sign { font-weight: 800; display: inline-block; width: 1.2em; }
 .gw-facts, .gw-table { font-size: 0.95rem; line-height: 1.45; }
 .gw-target { margin: 0; overflow-wrap: anywhere; }

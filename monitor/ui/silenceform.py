@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from monitor import commands
 from monitor.alerts import Alert
-from monitor.config import Match
+from monitor.config import Match, faults
 from monitor.history.snapshot import Snapshot
 from monitor.model import Category, Json, Severity, Subject
 from monitor.ui import frame, words
@@ -101,7 +101,7 @@ def _covered(match: Mapping[str, Json]) -> list[str]:
     try:
         meant = Match.model_validate(dict(match))
     except ValidationError as error:
-        st.error("; ".join(one["msg"] for one in error.errors()))
+        st.error(words.md("; ".join(faults(error, Match))))
         return []
     names = [name for name, subject in views().subjects().items() if meant.covers(subject)]
     shown = ", ".join(words.md(name) for name in names[:_NAMED])

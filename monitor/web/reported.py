@@ -28,7 +28,7 @@ from starlette.routing import Route
 from monitor import commands
 from monitor.alerts import Report
 from monitor.alerts.reports import Told
-from monitor.config import Environment
+from monitor.config import Environment, faults
 from monitor.history.snapshot import Applied
 from monitor.units import did_you_mean, plain, utc_now
 from monitor.views import Views
@@ -130,8 +130,7 @@ class Reported:
 
     def _environment(self) -> Environment:
         """Return the variables of the process and of `.env`, read each time: a new token holds at once."""
-        loaded = self._views.config()
-        return loaded.environment if loaded else Environment.read(self._views.place.config.parent)
+        return Environment.read(self._views.file.path.parent)
 
     def _authorise(self, request: Request) -> None:
         """Raise Refused unless the sender has the token, or is the operator."""
@@ -161,7 +160,7 @@ class Reported:
             try:
                 found.append(form_of(form).model_validate(form))
             except ValidationError as error:
-                errors += _errors(error, where)
+                errors += [f"{where}{fault}" for fault in faults(error, form_of(form))]
                 continue
             errors += [f"{where}channels: {text}" for text in self._unknown_channels(found[-1])]
         if errors:
@@ -246,14 +245,7 @@ def _valid(form: type[_Body], body: object) -> _Body:
     try:
         return form.model_validate(body)
     except ValidationError as error:
-        raise Refused(422, *_errors(error, "")) from error
-
-
-def _errors(error: ValidationError, where: str) -> list[str]:
-    return [
-        f"{where}{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}"
-        for one in error.errors(include_url=False, include_input=False)[:100]
-    ]
+        raise Refused(422, *faults(error, form)) from error
 
 
 def _is_signed(body: bytes, secret: str, given: str) -> bool:

@@ -28,6 +28,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.board import Page, board, render
+from monitor.config import faults
 from monitor.history.snapshot import Snapshot
 from monitor.metrics import exposition
 from monitor.units import utc_now
@@ -132,7 +133,7 @@ async def _answer(request: Request, model: type[Body], act: Callable[[Body], dic
     except Refused as refused:
         return refused.answer()
     except ValidationError as error:
-        return trouble(422, *(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()))
+        return trouble(422, *faults(error, model))
     try:
         return JSONResponse(await asyncio.to_thread(act, body))
     except acts.NotFound as error:
