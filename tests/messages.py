@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from monitor.alerts import Alert, Notification
 from monitor.channels import Letterhead, Message, compose
+from monitor.model import Category, Kind, Severity
+
+# What the tests of channels tell of; each has what it needs beside it.
+DATABASE = Alert(
+    id="a-0123456789",
+    type="http",
+    resource="orders-db",
+    source="check",
+    title="orders-db answers with an error",
+    message="status is 503, expected 200",
+    severity=Severity.P1,
+    category=Category.DATABASE,
+    kind=Kind.STATUS,
+    opened_at=datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC),
+)
 
 
 def notified(alert: Alert, event: str, channel: str = "webhook", reference: str = "") -> tuple[Alert, Notification]:

@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts.priority import by_overage, is_less_worse, of_error, of_metric, overage_percent
+from monitor.alerts.priority import by_overage, is_less_worse, of_error, overage_percent
 from monitor.model import Severity
 from tests.make import quick
 
 P1, P2, P3 = Severity.P1, Severity.P2, Severity.P3
 FIGURES = st.floats(-1e9, 1e9, allow_nan=False)
+
+
+def of_metric(metric: str, current: float, threshold: float, *, less_is_worse: bool | None = None) -> Severity:
+    """Return the severity as a report of figures works it out."""
+    less = is_less_worse(metric) if less_is_worse is None else less_is_worse
+    return by_overage(overage_percent(current, threshold, less_is_worse=less))
 
 
 @pytest.mark.parametrize(

@@ -29,23 +29,14 @@ from monitor.channels.slack import SlackBot, SlackWebhook
 from monitor.channels.sms import Sms
 from monitor.channels.webhook import Webhook, signature
 from monitor.config import Environment, parse_config
-from monitor.model import Category, Kind, Severity
-from tests.messages import message_of, notified
+from monitor.model import Severity
+from tests.messages import DATABASE, message_of, notified
 from tests.services import Asked, Says, Service, serving
 
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
 WALL = "https://wall.example.org"
-DB = Alert(
-    id="a-0123456789",
-    type="http",
-    resource="orders-db",
-    source="check",
-    title="orders-db answers with an error",
-    message="status is 503, expected 200",
-    severity=Severity.P1,
-    category=Category.DATABASE,
-    kind=Kind.STATUS,
-    opened_at=OPENED,
+DB = replace(
+    DATABASE,
     group="shop",
     tags=("storefront",),
     owner="team-orders",

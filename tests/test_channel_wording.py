@@ -15,24 +15,16 @@ from monitor.alerts import Alert, Notification
 from monitor.channels import Letterhead, Message, compose, preview, read_templates, sample, told_of, trial_message
 from monitor.channels.console import line
 from monitor.channels.templates import BUILT_IN, Templates, compiled
-from monitor.model import Category, Kind, Severity
+from monitor.model import Severity
 from tests.make import quick
-from tests.messages import message_of, notified
+from tests.messages import DATABASE, message_of, notified
 
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
 UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 WALL = "https://wall.example.org"
-DB = Alert(
+DB = replace(
+    DATABASE,
     id="a-1",
-    type="http",
-    resource="orders-db",
-    source="check",
-    title="orders-db answers with an error",
-    message="status is 503, expected 200",
-    severity=Severity.P1,
-    category=Category.DATABASE,
-    kind=Kind.STATUS,
-    opened_at=OPENED,
 )
 BACK = replace(DB, resolved_at=OPENED + timedelta(minutes=12), resolved_by="checker", resolution="recovered")
 

@@ -12,28 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from monitor.alerts import Alert
 from monitor.channels import build_channels, default_route
 from monitor.channels.channel import Edge, Receipt
 from monitor.channels.console import Console
 from monitor.channels.mail import Mail, to_mail
 from monitor.config import BUILT_IN_CHANNELS, Environment, LoadedConfig, parse_config
-from monitor.model import Category, Kind, Severity
-from tests.messages import message_of
+from monitor.model import Kind, Severity
+from tests.messages import DATABASE, message_of
 
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
 NOW = OPENED + timedelta(seconds=2)
-DB = Alert(
-    id="a-0123456789",
-    type="http",
-    resource="orders-db",
-    source="check",
-    title="orders-db answers with an error",
-    message="status is 503, expected 200",
-    severity=Severity.P1,
-    category=Category.DATABASE,
-    kind=Kind.STATUS,
-    opened_at=OPENED,
+DB = replace(
+    DATABASE,
     runbook="https://wiki.example.org/orders-db",
 )
 BACK = replace(DB, resolved_at=OPENED + timedelta(minutes=12), resolved_by="checker", resolution="recovered")

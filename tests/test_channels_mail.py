@@ -18,28 +18,18 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from monitor.alerts import Alert
 from monitor.channels import Channel, build_channels
 from monitor.channels.channel import Receipt
 from monitor.channels.mail import Mail
 from monitor.config import Environment, parse_config
-from monitor.model import Category, Kind, Severity
 from tests.conftest import free_port
-from tests.messages import message_of
+from tests.messages import DATABASE, message_of
 
 PASSWORD = "correct horse"
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
-DB = Alert(
-    id="a-0123456789",
-    type="http",
-    resource="orders-db",
-    source="check",
-    title="orders-db answers with an error",
+DB = replace(
+    DATABASE,
     message="status is 503 <größer & böser>",
-    severity=Severity.P1,
-    category=Category.DATABASE,
-    kind=Kind.STATUS,
-    opened_at=OPENED,
 )
 BACK = replace(DB, resolved_at=OPENED + timedelta(minutes=12), resolved_by="checker", resolution="recovered")
 OPENING = message_of(DB, "first_fail", "https://wall.example.org", OPENED)

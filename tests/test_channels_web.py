@@ -17,29 +17,17 @@ import pytest
 import requests
 import responses
 
-from monitor.alerts import Alert
 from monitor.channels import Channel, Message, Receipt, build_channels
 from monitor.channels.channel import Edge
 from monitor.channels.through_apprise import ThroughApprise, fit, target_of
 from monitor.channels.web import retry_after_s
 from monitor.channels.webhook import Webhook
 from monitor.config import Environment, parse_config
-from monitor.model import Category, Kind, Severity
-from tests.messages import message_of
+from monitor.model import Severity
+from tests.messages import DATABASE, message_of
 
 OPENED = datetime(2026, 11, 21, 14, 3, 5, tzinfo=UTC)
-DB = Alert(
-    id="a-0123456789",
-    type="http",
-    resource="orders-db",
-    source="check",
-    title="orders-db answers with an error",
-    message="status is 503, expected 200",
-    severity=Severity.P1,
-    category=Category.DATABASE,
-    kind=Kind.STATUS,
-    opened_at=OPENED,
-)
+DB = DATABASE
 BACK = replace(DB, resolved_at=OPENED + timedelta(minutes=12), resolved_by="checker", resolution="recovered")
 OPENING = message_of(DB, "first_fail", "https://wall.example.org", OPENED)
 ENDING = message_of(BACK, "recovered", "https://wall.example.org", OPENED)

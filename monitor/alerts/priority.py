@@ -59,15 +59,6 @@ def by_overage(percent: float) -> Severity:
     return Severity.P2 if percent > HIGH_PERCENT else Severity.P3
 
 
-def of_metric(metric: str, current: float, threshold: float, *, less_is_worse: bool | None = None) -> Severity:
-    """Return the severity of a metric that is beyond its threshold; ValueError for what is no finite number.
-
-    `less_is_worse` None: the words of the metric's name say it.
-    """
-    less = is_less_worse(metric) if less_is_worse is None else less_is_worse
-    return by_overage(overage_percent(current, threshold, less_is_worse=less))
-
-
 def of_error(error_type: str, affected_users: int | None = None, error_count: int = 1) -> Severity:
     """Return the severity of an application's error, by whom it hits and how often it came.
 
