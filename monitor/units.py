@@ -109,6 +109,11 @@ def clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
+def is_words(text: str) -> bool:
+    """Tell whether decoded bytes are text for people, and not bytes that begin like a message by chance."""
+    return "\ufffd" not in text and not _CONTROL.search(text.replace("\r", "").rstrip("\0"))
+
+
 def plain(text: str, limit: int = 300) -> str:
     """Return untrusted text made safe to show on one line.
 

@@ -259,6 +259,20 @@ def test_a_postgres_that_cannot_start_a_process_says_why(tls: TlsMode) -> None:
     assert "tls" not in failed.value.message
 
 
+def test_what_refuses_before_it_was_asked_who_is_there_says_why() -> None:
+    wire = Wire(FAR, message(b"E", b"SFATAL\0C53300\0Mtoo many clients\0\0"))
+    with pytest.raises(DatabaseFailed, match="too many clients") as refused:
+        log_in(wire, "require")
+    assert refused.value.kind is Kind.RESOURCE
+
+
+@pytest.mark.parametrize("rest", [b"\xf1\x13\x88", b"HLO\x01", b"x\xffy\r\n"])
+def test_bytes_that_begin_like_an_error_by_chance_are_no_words_of_postgres(rest: bytes) -> None:
+    with pytest.raises(ProbeFailed, match="this is no PostgreSQL server") as failed:
+        log_in(Wire(FAR, b"E" + rest), "require")
+    assert failed.value.kind is Kind.PROTOCOL
+
+
 @pytest.mark.parametrize("part", ["u%00:p@h/x", "u:p@h/x%00", "u:p%00@h/x", "u:p@h/x?options=a%00b"])
 def test_a_url_has_no_nul_in_it(part: str) -> None:
     with pytest.raises(ValueError, match="NUL"):

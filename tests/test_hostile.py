@@ -169,6 +169,9 @@ def kinds(name: str, behaviour: str) -> set[Kind]:
     # What asks for TLS in plain text first may meet either.
     if "starttls" in name or name in ("postgres tls", "mysql tls"):
         return right | right_with_tls
+    # A local socket that its peer has closed before curl looks is one that it could not connect to.
+    if name == "docker" and behaviour == "garbage and close":
+        return right | {Kind.CONNECT}
     return right_with_tls if has_tls_first(name) and behaviour != "refused" else right
 
 

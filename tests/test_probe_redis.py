@@ -296,7 +296,8 @@ NO_REDIS = [
     ("a huge promise", says_for_ever(b"$99999999999\r\n", b"x" * 65536, 0), Kind.CONTENT),
     ("an endless line", says_for_ever(b"+", b"x" * 65536, 0), Kind.CONTENT),
     ("an endless list", says_for_ever(b"*99999999999\r\n", b":1\r\n" * 10_000, 0), None),
-    ("an error full of marks", says(b"-ERR \x1b[31m\xff\r\n"), None),
+    ("an error full of marks", says(b"-ERR \x1b[31m\xff\r\n"), Kind.PROTOCOL),
+    ("bytes that begin like an error by chance", says(b"-\xf1\x13\x88 \xff\r\n"), Kind.PROTOCOL),
 ]
 
 

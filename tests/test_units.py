@@ -13,6 +13,7 @@ from monitor.units import (
     format_duration,
     format_ms,
     from_rfc3339,
+    is_words,
     nearest,
     parse_duration,
     plain,
@@ -159,3 +160,18 @@ def test_a_plain_text_loses_what_reverses_reading_or_moves_the_cursor() -> None:
     assert plain("a\x1b[31mred\x00\r\nnext\tcolumn\u2028end") == "a [31mred next column end"
     assert plain("user\u202egnp.exe \u2066x\u2069") == "user gnp.exe x"
     assert plain("a" * 1000) == "a" * 299 + "…"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_text"),
+    [
+        (b"Cannot allocate memory\n\0", True),
+        ("ERR clé inconnue\r\n".encode(), True),
+        (b"", True),
+        (b"a\x13", False),
+        (b"a\0b", False),
+        (b"\xff", False),
+    ],
+)
+def test_bytes_are_words_only_when_people_could_read_them(said: bytes, is_text: bool) -> None:
+    assert is_words(said.decode("utf-8", "replace")) is is_text

@@ -13,7 +13,7 @@ from monitor.model import Kind
 from monitor.probes.connection import Tls
 from monitor.probes.stream import Stream, transport_to
 from monitor.probes.verdict import ProbeFailed
-from monitor.units import plain
+from monitor.units import is_words, plain
 
 _MOST_BYTES = 2_000_000
 # What redis-py raises when the peer speaks something else.
@@ -126,7 +126,10 @@ class RedisServer:
     def _refusal(self, error: redis.RedisError) -> RedisRefused | ProbeFailed:
         """Return the failure that a reply stands for; redis-py takes the first word away from some of them."""
         word = str(getattr(error, "status_code", None) or "")
-        words = plain(f"{word} {error}".strip(), 200)
+        said = f"{word} {error}".strip()
+        words = plain(said, 200)
+        if not is_words(said):
+            return self.transport.failed(Kind.PROTOCOL, f"not as Redis speaks: {words}")
         if word and not words.startswith("ERR max number of clients"):
             is_auth = isinstance(error, redis.AuthenticationError)
             return RedisRefused(Kind.AUTH if is_auth else _KINDS.get(word, Kind.STATUS), words)

@@ -18,7 +18,7 @@ from monitor.probes.database.postgreslogin import Login
 from monitor.probes.database.session import MOST_BYTES, Connections, DatabaseFailed, Rows, Value
 from monitor.probes.stream import Stream
 from monitor.probes.verdict import ProbeFailed
-from monitor.units import plain
+from monitor.units import is_words, plain
 
 _PROTOCOL, _SSL_REQUEST = 196608, 80877103
 # Fewer milliseconds for the server than are left here, so that it is the one to say that it took too long.
@@ -64,9 +64,14 @@ def _encrypt(stream: Stream, tls: TlsMode, ca_file: str | None) -> None:
     if said == b"S":
         stream.transport.start_tls(Tls(verify=tls == "verify", ca_file=ca_file))
     elif said == b"E":
+        rest = stream.recv(300)
+        if rest[:2] == b"\0\0":
+            raise _refusal(rest[4:])
         # It cannot start a process, and says so before it has read anything, in words without a form.
-        words = plain(stream.recv(300).decode("utf-8", "replace"), 200)
-        raise stream.transport.failed(Kind.STATUS, f"the server broke off before the login: {words}")
+        words = rest.decode("utf-8", "replace")
+        if not is_words(words):
+            raise _no_postgres(stream, said + rest)
+        raise stream.transport.failed(Kind.STATUS, f"the server broke off before the login: {plain(words, 200)}")
     elif said != b"N":
         raise _no_postgres(stream, said + (stream.recv(60) if said else b""))
     elif tls != "prefer":
