@@ -6,7 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -47,50 +47,55 @@ class Says:
 class Service:
     """`answer` says what is answered, 200 and nothing without it; `asked` are the requests in their order."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.answer: Callable[[Asked], Says] = lambda _asked: Says()
         self.asked: list[Asked] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def reply(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = Asked(self.command, self.path, self.headers, body)
+                service.asked.append(asked)
+                says = service.answer(asked)
+                self.send_response(says.status)
+                for name, value in says.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(says.content)))
+                self.end_headers()
+                self.wfile.write(says.content)
+
+            do_GET = do_POST = do_PUT = reply
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port = int(self._server.server_address[1])
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
 
     @property
     def bodies(self) -> list[Any]:
         return [asked.json for asked in self.asked]
 
+    def of(self, method: str) -> list[Asked]:
+        return [asked for asked in self.asked if asked.method == method]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
 
 @contextmanager
 def serving(tls: ssl.SSLContext | None = None) -> Iterator[Service]:
     """Yield a service that listens on loopback, over TLS with a context."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = Asked(self.command, self.path, self.headers, body)
-            service.asked.append(asked)
-            says = service.answer(asked)
-            self.send_response(says.status)
-            for name, value in says.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(says.content)))
-            self.end_headers()
-            self.wfile.write(says.content)
-
-        do_GET = do_POST = do_PUT = answer
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    service = Service(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with closing(Service(tls=tls)) as service:
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

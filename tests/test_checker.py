@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,52 +22,37 @@ from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.model import Flag, Kind, Severity, Status
 from monitor.views import Views
 from tests.conftest import ROOT, environment, eventually
+from tests.services import Asked, Says, Service
 
 
-class Target:
-    """A service whose answers a test decides. `posts` are the bodies that it was sent."""
+class Target(Service):
+    """A service whose answers a test decides; who posts to it heals it."""
 
     def __init__(self, port: int = 0) -> None:
+        super().__init__(port)
         self.codes: list[int] = []
         self.code = 200
-        self.hits = 0
-        self.posts: list[bytes] = []
-        target = self
+        self.answer = self._answer
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                target.hits += 1
-                self.answer(target.codes.pop(0) if target.codes else target.code)
+    def _answer(self, asked: Asked) -> Says:
+        if asked.method == "POST":
+            self.code = 200
+            return Says()
+        return Says(self.codes.pop(0) if self.codes else self.code)
 
-            def do_POST(self) -> None:
-                target.posts.append(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-                target.code = 200
-                self.answer(200)
+    @property
+    def hits(self) -> int:
+        return len(self.of("GET"))
 
-            def answer(self, code: int) -> None:
-                self.send_response(code)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    @property
+    def posts(self) -> list[bytes]:
+        return [asked.body for asked in self.of("POST")]
 
 
 @pytest.fixture
 def target() -> Iterator[Target]:
-    one = Target()
-    yield one
-    one.close()
+    with closing(Target()) as one:
+        yield one
 
 
 @pytest.fixture(autouse=True)
@@ -538,12 +522,11 @@ def test_a_checker_that_cannot_see_sends_one_message_and_says_so_on_the_wall(
     house.start()
     names = ("web", "gate", "shop")
     eventually(lambda: all(house.status(name) is Status.OK for name in names), what="all well")
-    address = target.server.server_address
     target.close()
     eventually(lambda: all(house.snapshot.checks[n].state.kind is Kind.VANTAGE for n in names), what="blind")
     assert [a.resource for a in house.snapshot.alerts] == ["Greenwall"]
     assert house.snapshot.notices[0].text == "Greenwall cannot see"
-    again = Target(port=address[1])
+    again = Target(target.port)
     try:
         eventually(lambda: all(house.status(name) is Status.OK for name in names), what="all well again")
         eventually(lambda: not house.snapshot.alerts and not house.snapshot.notices, what="it is over")

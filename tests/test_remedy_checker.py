@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,8 @@ from tests.test_checker import House, Target
 
 @pytest.fixture
 def target() -> Iterator[Target]:
-    one = Target()
-    yield one
-    one.close()
+    with closing(Target()) as one:
+        yield one
 
 
 @pytest.fixture
@@ -44,28 +44,22 @@ def phases(house: House) -> list[str]:
 
 
 def test_an_alert_that_opens_once_its_parent_was_looked_at_has_its_remedy_at_once(house: House, target: Target) -> None:
-    parent = Target()
-    try:
+    with closing(Target()) as parent:
         target.code = 500
         house.write(checks(parent.url, target.url))
         house.start()
         eventually(lambda: target.posts, what="long before the next turn")
         eventually(lambda: phases(house) == ["started", "ran", "verdict"], what="judged")
-    finally:
-        parent.close()
 
 
 def test_behind_a_parent_that_is_down_nothing_is_tried(house: House, target: Target) -> None:
-    parent = Target()
-    try:
+    with closing(Target()) as parent:
         parent.code = target.code = 500
         house.write(checks(parent.url, target.url, every="100ms"))
         house.start()
         eventually(lambda: len([r for r in house.results() if r["name"] == "web"]) > 5, what="some verdicts")
         assert any(event.what is What.HELD for event in house.events())
         assert target.posts == []
-    finally:
-        parent.close()
 
 
 def test_a_person_has_one_run_which_is_audited(house: House, target: Target) -> None:
@@ -82,10 +76,8 @@ def test_a_person_has_one_run_which_is_audited(house: House, target: Target) -> 
 
 
 def test_a_restart_forgets_no_attempt(house: House, target: Target) -> None:
-    parent = Target()
-    try:
+    with closing(Target()) as parent, closing(Target()) as nowhere:
         target.code = 500
-        nowhere = Target()
         house.write(checks(parent.url, target.url, every="100ms", url=f'"{nowhere.url}/"', verify="0"))
         house.start()
         eventually(lambda: "verdict" in phases(house), what="no effect")
@@ -93,6 +85,3 @@ def test_a_restart_forgets_no_attempt(house: House, target: Target) -> None:
         house.start()
         eventually(lambda: any(e.data.get("reason") == "attempts" for e in house.events()), what="it is spent")
         assert len(nowhere.posts) == 1
-        nowhere.close()
-    finally:
-        parent.close()

@@ -9,8 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,58 +26,39 @@ from monitor.probes import Setting
 from monitor.remedies import Effect, Phase, figures
 from monitor.state import CheckState, Transition
 from monitor.units import utc_now
+from tests.services import Asked, Says, Service
 
 LONGEST_S = 30.0
 
 
-class Services:
+class Services(Service):
     """Services by path: each answers its code; `POST` to one heals it, unless `is_deaf` or told to answer otherwise."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.codes: dict[str, int] = {}
-        self.posts: list[str] = []
         self.is_deaf = False
-        self.answer = 204
+        self.to_posts = 204
         self.on_post: Callable[[], None] = lambda: None
-        services = self
+        self.answer = self._answer
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.reply(services.codes.get(self.path, 200))
+    def _answer(self, asked: Asked) -> Says:
+        if asked.method == "GET":
+            return Says(self.codes.get(asked.path, 200))
+        self.on_post()
+        if not self.is_deaf:
+            self.codes[asked.path] = 200
+        return Says(self.to_posts)
 
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                services.posts.append(self.path)
-                services.on_post()
-                if not services.is_deaf:
-                    services.codes[self.path] = 200
-                self.reply(services.answer)
-
-            def reply(self, code: int) -> None:
-                self.send_response(code)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+    @property
+    def posts(self) -> list[str]:
+        return [asked.path for asked in self.of("POST")]
 
 
 @pytest.fixture
 def services() -> Iterator[Services]:
-    one = Services()
-    yield one
-    one.close()
+    with closing(Services()) as one:
+        yield one
 
 
 class Bench:
@@ -360,7 +341,7 @@ def test_a_remedy_that_hangs_holds_up_no_other(bench: Callable[..., Bench], serv
 
 
 def test_what_fails_to_run_has_no_effect_at_once(bench: Callable[..., Bench], services: Services) -> None:
-    services.codes["/shop"], services.is_deaf, services.answer = 500, True, 503
+    services.codes["/shop"], services.is_deaf, services.to_posts = 500, True, 503
     one = bench()
     one.configure(config(services.url, "shop", action=posts_to(services, verify="1h")))
     one.look("shop")

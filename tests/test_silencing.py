@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -165,9 +166,8 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @pytest.fixture
 def target() -> Iterator[Target]:
-    one = Target()
-    yield one
-    one.close()
+    with closing(Target()) as one:
+        yield one
 
 
 def test_from_the_order_to_the_end_of_a_silence(house: House, target: Target) -> None:
