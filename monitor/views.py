@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from monitor.alerts import Alert, AlertBook, AlertEvent
+from monitor.alerts import Alert, AlertEvent
 from monitor.alerts.patterns import Patterns, patterns
 from monitor.channels import Letterhead, preview, read_templates, sample
 from monitor.config import (
@@ -31,7 +31,7 @@ from monitor.config import (
 )
 from monitor.diagnosis import Evidence, gather
 from monitor.diagnosis.target import shown_url
-from monitor.history.alertlog import read_events
+from monitor.history.alertlog import BookReader
 from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame, totals
 from monitor.history.silencelog import read_silences
 from monitor.history.snapshot import Snapshot
@@ -119,6 +119,7 @@ class Views:
         self.file = ConfigFile(place.config)
         self._state = StateFile(place.state)
         self._kept = _Kept()
+        self._book = BookReader(place.alerts)
         self._heartbeat = (datetime.min.replace(tzinfo=UTC), 0.0)
 
     def now(self) -> Now:
@@ -189,26 +190,26 @@ class Views:
 
     def alerts(self) -> list[Alert]:
         """Return all alerts, the newest first."""
-        return self._book().all()[::-1]
+        return self._book.read().all()[::-1]
 
     def alert(self, identifier: str) -> Alert | None:
-        return self._book().get(identifier)
+        return self._book.read().get(identifier)
 
     def held(self, resource: str) -> AlertEvent | None:
         """Return the last record of why a failure of this check opened no alert."""
-        return self._book().held(resource)
+        return self._book.read().held(resource)
 
     def joined(self, batch: str) -> int:
         """Return how many alerts the message with this key told of."""
         path = self.place.alerts
-        counts = self._kept.get("joined", _stamp(path), lambda: _batches(self._book().all()))
+        counts = self._kept.get("joined", _stamp(path), lambda: _batches(self._book.read().all()))
         return counts.get(batch, 0)
 
     def patterns(self, days: int) -> Patterns:
         """Return what the alerts of the last days have in common, in the zone of the configuration."""
         loaded = self.config()
         zone = ZoneInfo(loaded.config.general.timezone if loaded else "UTC")
-        return patterns(self._book().all(), utc_now(), days, zone)
+        return patterns(self._book.read().all(), utc_now(), days, zone)
 
     def silences(self) -> Sequence[Silence]:
         """Return the silences that people made, and the maintenance; those that are over, too. The newest first."""
@@ -242,10 +243,6 @@ class Views:
         general = loaded.config.general if loaded else None
         zone, url = (general.timezone, general.wall_url) if general else ("UTC", None)
         return preview(sample(now, event, count), Letterhead(url, zone, templates), now)
-
-    def _book(self) -> AlertBook:
-        path = self.place.alerts
-        return self._kept.get("alerts", _stamp(path), lambda: AlertBook(read_events(path)))
 
     def results(
         self,

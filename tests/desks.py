@@ -19,10 +19,9 @@ from monitor.checker.alertdesk import AlertDesk, Judged
 from monitor.checker.loop import Loop
 from monitor.checker.silencing import Silencing
 from monitor.config import CheckBase
-from monitor.history.alertlog import read_events
 from monitor.model import Kind, Status
 from monitor.state import CheckState, advance, unchecked
-from tests.make import at, http_check, result
+from tests.make import at, events_in, http_check, result
 
 
 class AtOnce(Executor):
@@ -161,7 +160,7 @@ class Office:
         self.work()
 
     def events(self) -> list[AlertEvent]:
-        return read_events(self.path)
+        return events_in(self.path)
 
     def whats(self) -> list[What]:
         return [event.what for event in self.events()]

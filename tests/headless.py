@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from monitor.alerts import AlertBook, AlertEvent
-from monitor.history.alertlog import read_events
 from tests.conftest import ROOT, environment
+from tests.make import events_in
 
 
 class Headless:
@@ -33,7 +33,7 @@ class Headless:
         return float(self.state()["checker"]["lateness_s"][1])
 
     def events(self) -> list[AlertEvent]:
-        return read_events(self.alerts)
+        return events_in(self.alerts)
 
     def book(self) -> AlertBook:
         return AlertBook(self.events())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from monitor.alerts import Alert, AlertBook, AlertEvent, Decision, Muted, Route, What, World, on_verdict, tell
 from monitor.config import CheckBase, Environment, HttpCheck, LoadedConfig, parse_config
+from monitor.history.jsonl import read_lines
 from monitor.history.snapshot import CheckEntry, CheckerInfo, Snapshot
 from monitor.model import Kind, Outcome, Result, Severity, Status
 from monitor.state import AT_ONCE, CheckState, Rules, advance, unchecked
@@ -36,6 +37,10 @@ def result(
 ) -> Result:
     own = {key: fields.pop(key) for key in ("attempts", "covers_s", "flags") if key in fields}
     return Result(at(seconds), name, outcome(status, kind, **fields), **own)
+
+
+def events_in(path: Path) -> list[AlertEvent]:
+    return [AlertEvent.from_json(line) for line in read_lines(path)]
 
 
 def http_check(name: str = "shop", **keys: Any) -> HttpCheck:

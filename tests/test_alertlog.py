@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts import AlertBook, AlertEvent, What
+from monitor.alerts import AlertEvent, What
 from monitor.history import alertlog
-from monitor.history.alertlog import FORGOTTEN_TOGETHER, forget, read_events
+from monitor.history.alertlog import FORGOTTEN_TOGETHER, BookReader, forget, read_book
 from monitor.history.jsonl import to_line
+from monitor.history.snapshot import replace_file
 from monitor.model import Status
-from tests.make import Life, at
+from tests.make import Life, at, events_in
 
 OK, FAIL = Status.OK, Status.FAIL
 OPENED = {"resource": "db", "source": "check", "title": "t", "message": "m", "severity": "P1", "category": "SYSTEM"}
@@ -33,8 +34,9 @@ def test_what_is_read_back_is_what_happened(tmp_path: Path) -> None:
     life = Life()
     life.see(FAIL, OK, FAIL)
     write(tmp_path / "alerts.jsonl", *life.events)
-    assert read_events(tmp_path / "alerts.jsonl") == life.events
-    assert read_events(tmp_path / "none.jsonl") == []
+    assert events_in(tmp_path / "alerts.jsonl") == life.events
+    assert read_book(tmp_path / "alerts.jsonl").all() == life.book.all()
+    assert read_book(tmp_path / "none.jsonl").all() == []
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,7 @@ def test_what_is_read_back_is_what_happened(tmp_path: Path) -> None:
         {"what": "exploded"},
         {"what": "opened", "data": {}},
         {"what": "opened", "data": OPENED | {"severity": "P9"}},
+        {"what": "opened", "data": OPENED | {"ttl_s": 1e12}},
         {"what": "raised", "data": {}},
         {"what": "raised", "data": {"severity": "P9"}},
         {"what": "suppressed", "data": {}},
@@ -59,9 +62,35 @@ def test_a_line_that_cannot_be_folded_in_is_left_out_with_a_word_and_the_others_
     path = tmp_path / "alerts.jsonl"
     odd = {"at": "2026-11-20T14:00:00Z", "alert": "a-1"} | line
     path.write_bytes(b"".join(map(to_line, [good[0].to_json(), odd, good[1].to_json()])))
-    assert read_events(path) == good[:2]
+    book = read_book(path)
+    assert [alert.events for alert in book.all()] == [tuple(good[:2])]
     assert "left out a line that is no event" in caplog.text
-    assert len(AlertBook(read_events(path)).all()) == 1
+
+
+def test_a_book_that_is_read_again_takes_in_what_is_new_alone(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.jsonl"
+    reader = BookReader(path)
+    assert reader.read().all() == []
+    first, second = ended(1, 5), ended(2, 5)
+    write(path, *first[:2])
+    assert [alert.id for alert in reader.read().open()] == ["a-1"]
+    torn = to_line(first[2].to_json())
+    with path.open("ab") as file:
+        file.write(torn[:-9])
+    assert [alert.id for alert in reader.read().open()] == ["a-1"]
+    with path.open("ab") as file:
+        file.write(torn[-9:])
+    book = reader.read()
+    assert [alert.events for alert in book.all()] == [tuple(first)]
+    assert reader.read() is book, "nothing is read twice"
+
+    # Taken back when the disk was full, then written anew without what is old.
+    write(path, *first[:1])
+    assert [len(alert.events) for alert in reader.read().open()] == [1]
+    replace_file(path, b"".join(to_line(event.to_json()) for event in [*second, *first]))
+    assert [alert.id for alert in reader.read().all()] == ["a-2", "a-1"]
+    path.unlink()
+    assert reader.read().all() == []
 
 
 def test_alerts_that_ended_long_ago_are_forgotten_whole_once_there_are_many(tmp_path: Path) -> None:
@@ -73,7 +102,7 @@ def test_alerts_that_ended_long_ago_are_forgotten_whole_once_there_are_many(tmp_
 
     forget(path, at(500))
 
-    assert read_events(path) == [*still_open, *young, holds[1]]
+    assert events_in(path) == [*still_open, *young, holds[1]]
 
 
 def test_a_few_old_ones_are_not_worth_writing_the_file_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +118,6 @@ def test_what_ended_after_that_time_stays_whenever_it_opened(tmp_path: Path) -> 
     events = [event for n in range(2 * FORGOTTEN_TOGETHER) for event in ended(n, 10 if n % 2 else 1000)]
     write(path, *events)
     forget(path, at(500))
-    assert {event.alert for event in read_events(path)} == {f"a-{n}" for n in range(0, 2 * FORGOTTEN_TOGETHER, 2)}
+    assert {event.alert for event in events_in(path)} == {f"a-{n}" for n in range(0, 2 * FORGOTTEN_TOGETHER, 2)}
     forget(path, at(2000) + timedelta(days=1))
-    assert read_events(path) == []
+    assert events_in(path) == []

@@ -23,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from monitor.alerts import (
     Alert,
+    AlertBook,
     AlertEvent,
     AlertStatus,
     Joining,
@@ -138,7 +139,7 @@ class Telling(RuleBasedStateMachine):
             self.patch.setattr(module, "utc_now", self.now)
         self.patch.setattr(outbox, "time", SimpleNamespace(monotonic=lambda: self.clock_s))
         self.patch.setattr(alertdesk, "JsonlWriter", lambda *_, **__: self.file)
-        self.patch.setattr(alertdesk, "read_events", lambda _path: self.file.events())
+        self.patch.setattr(alertdesk, "read_book", lambda _path: AlertBook(self.file.events()))
         self.patch.setattr(alertdesk, "forget", lambda *_: None)
         self.states = {name: unchecked(at(-1)) for name in CHECKS}
         # What a check did, told by counting: rounds that fail, and which outage it is in, if it is in one.

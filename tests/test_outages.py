@@ -29,11 +29,11 @@ from monitor.alerts import (
 from monitor.channels import channel as channel_module
 from monitor.checker import Checker
 from monitor.config import ConfigFile
-from monitor.history.alertlog import read_events
+from monitor.history.alertlog import read_book
 from monitor.model import Status
 from monitor.state import CheckState, advance, unchecked
 from tests.conftest import eventually
-from tests.make import at, http_check, result
+from tests.make import at, events_in, http_check, result
 from tests.receivers import BUSY, HANGS, MailServer, Site
 
 OUTAGE_S, EVERY_S, NAMES = 600, 10, ("shop", "db", "queue", "login", "search")
@@ -197,7 +197,7 @@ class Wall:
 
     @property
     def book(self) -> AlertBook:
-        return AlertBook(read_events(self.alerts))
+        return read_book(self.alerts)
 
     def fail_and_recover(self) -> None:
         """Have the shop fail and be well again; `chat` hears of both at once."""
@@ -211,7 +211,7 @@ class Wall:
         return not any(n.channel != LAST_RESORT for n in self.book.outbox())
 
     def attempts(self, channel: str) -> int:
-        return sum(e.what is What.FAILED and e.data["channel"] == channel for e in read_events(self.alerts))
+        return sum(e.what is What.FAILED and e.data["channel"] == channel for e in events_in(self.alerts))
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_receivers_that_are_out_get_everything_afterwards_in_order(wall: Wall, h
     for channel in ("hook", "mail"):
         notifications = [n for a in wall.book.all() for n in a.notifications.values() if n.channel == channel]
         assert {n.ended for n in notifications} == {What.SENT} and len(notifications) == 6
-        sent = [e for e in read_events(wall.alerts) if e.what is What.SENT and e.data["channel"] == channel]
+        sent = [e for e in events_in(wall.alerts) if e.what is What.SENT and e.data["channel"] == channel]
         assert [e.alert for e in sent if e.data["event"] == "first_fail"] == openings
     keys = [post.key for post in wall.hook.taken]
     assert len(keys) == len(set(keys))

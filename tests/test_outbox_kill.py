@@ -24,7 +24,7 @@ from monitor.channels import Letterhead, Message, Receipt
 from monitor.channels.channel import Configured
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.loop import Loop
-from monitor.history.alertlog import read_events
+from monitor.history.alertlog import read_book
 from monitor.history.jsonl import to_line
 from monitor.units import utc_now
 from tests.conftest import ROOT, environment, eventually
@@ -58,12 +58,12 @@ class Story:
 
 
 def told_of_all(folder: Path) -> bool:
-    book = AlertBook(read_events(folder / "data" / "alerts.jsonl"))
+    book = read_book(folder / "data" / "alerts.jsonl")
     return len(book.open()) == CHECKS and not book.outbox()
 
 
 def told_of_the_end(folder: Path) -> bool:
-    book = AlertBook(read_events(folder / "data" / "alerts.jsonl"))
+    book = read_book(folder / "data" / "alerts.jsonl")
     return not book.open() and not book.outbox()
 
 
@@ -100,7 +100,7 @@ def live_and_die(folder: Path, seed: str) -> Story:
                 eventually(lambda: told_of_the_end(folder), 90.0, "everybody knows that all is over")
             finally:
                 lives.stdin.close()
-        return Story(died, site, AlertBook(read_events(folder / "data" / "alerts.jsonl")))
+        return Story(died, site, read_book(folder / "data" / "alerts.jsonl"))
 
 
 @pytest.fixture(scope="module")
@@ -191,4 +191,4 @@ def test_a_message_whose_receipt_was_stored_in_part_is_not_sent_again_in_part(tm
     pool.shutdown()
     assert channel.sent == [] and not desk.book.outbox()
     desk.close()
-    assert not AlertBook(read_events(tmp_path / "alerts.jsonl")).outbox()
+    assert not read_book(tmp_path / "alerts.jsonl").outbox()

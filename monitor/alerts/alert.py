@@ -14,10 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from monitor.alerts.record import CHECKER, AlertEvent, What
 from monitor.model import Category, Event, Json, Kind, Severity, Subject
 from monitor.units import from_rfc3339
+
+LONGEST_TTL_S = 100 * 366 * 86_400.0
 
 
 class AlertStatus(StrEnum):
@@ -177,22 +180,26 @@ def opened(event: AlertEvent) -> Alert:
         opening=_text(data, "event") or _opening_of(data),
         wanted=_texts(data, "wanted"),
         channels=_texts(data, "channels"),
-        ttl_s=None if data.get("ttl_s") is None else float(str(data["ttl_s"])),
+        ttl_s=time_to_live(data.get("ttl_s")),
         last_seen_at=event.at,
+        events=(event,),
     )
 
 
 def changed(alert: Alert, event: AlertEvent) -> Alert:
-    """Return the alert after the event."""
+    """Return the alert after the event; KeyError, TypeError or ValueError when nothing can be made of it."""
     fold = _FOLDS.get(event.what)
-    after = fold(alert, event) if fold else alert
-    return replace(after, events=(*after.events, event))
+    # One copy for each event: a file has hundreds of thousands.
+    return replace(alert, **(fold(alert, event) if fold else {}), events=(*alert.events, event))
 
 
-def _seen(alert: Alert, event: AlertEvent) -> Alert:
+# What an event changes: names of fields of an Alert, and their values.
+_Changes = dict[str, Any]
+
+
+def _seen(alert: Alert, event: AlertEvent) -> _Changes:
     data = event.data
-    return replace(
-        alert,
+    return _Changes(
         count=alert.count + int(str(data.get("times", 1))),
         last_seen_at=event.at,
         title=_text(data, "title") or alert.title,
@@ -203,13 +210,12 @@ def _seen(alert: Alert, event: AlertEvent) -> Alert:
     )
 
 
-def _raised(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(alert, severity=Severity(str(event.data["severity"])), raised_at=event.at, is_routed=False)
+def _raised(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(severity=Severity(str(event.data["severity"])), raised_at=event.at, is_routed=False)
 
 
-def _ended(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(
-        alert,
+def _ended(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(
         resolved_at=event.at,
         resolved_by=event.by,
         resolution=event.note,
@@ -218,27 +224,27 @@ def _ended(alert: Alert, event: AlertEvent) -> Alert:
     )
 
 
-def _acknowledged(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(alert, acknowledged_at=event.at, acknowledged_by=event.by)
+def _acknowledged(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(acknowledged_at=event.at, acknowledged_by=event.by)
 
 
-def _suppressed(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(alert, suppressed_until=from_rfc3339(str(event.data["until"])), suppressed_by=event.by)
+def _suppressed(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(suppressed_until=from_rfc3339(str(event.data["until"])), suppressed_by=event.by)
 
 
-def _resumed(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(alert, suppressed_until=None, suppressed_by="", resumed_at=event.at, resumed=alert.resumed + 1)
+def _resumed(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(suppressed_until=None, suppressed_by="", resumed_at=event.at, resumed=alert.resumed + 1)
 
 
-def _routed(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(alert, routed_at=alert.routed_at or event.at, is_routed=True, untold="")
+def _routed(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(routed_at=alert.routed_at or event.at, is_routed=True, untold="")
 
 
-def _not_told(alert: Alert, event: AlertEvent) -> Alert:
-    return replace(alert, untold=event.note)
+def _not_told(alert: Alert, event: AlertEvent) -> _Changes:
+    return _Changes(untold=event.note)
 
 
-def _queued(alert: Alert, event: AlertEvent) -> Alert:
+def _queued(alert: Alert, event: AlertEvent) -> _Changes:
     data = event.data
     not_before = from_rfc3339(str(data["not_before"])) if data.get("not_before") else None
     queued = Notification(
@@ -253,18 +259,18 @@ def _queued(alert: Alert, event: AlertEvent) -> Alert:
     )
     # Files from before routes hold no other sign that all were told; since then ROUTED comes after the last of them.
     is_routed = alert.is_routed or "batch" not in data
-    return _with(replace(alert, routed_at=alert.routed_at or event.at, is_routed=is_routed), queued)
+    return _Changes(routed_at=alert.routed_at or event.at, is_routed=is_routed) | _with(alert, queued)
 
 
-def _batched(alert: Alert, event: AlertEvent) -> Alert:
+def _batched(alert: Alert, event: AlertEvent) -> _Changes:
     known = alert.notifications.get(str(event.data.get("key")))
-    return _with(alert, replace(known, batch=str(event.data["batch"]))) if known else alert
+    return _with(alert, replace(known, batch=str(event.data["batch"]))) if known else {}
 
 
-def _delivered(alert: Alert, event: AlertEvent) -> Alert:
+def _delivered(alert: Alert, event: AlertEvent) -> _Changes:
     known = alert.notifications.get(str(event.data.get("key")))
     if known is None:
-        return alert
+        return {}
     is_over = event.what is not What.FAILED
     after = replace(
         known,
@@ -277,11 +283,11 @@ def _delivered(alert: Alert, event: AlertEvent) -> Alert:
     return _with(alert, after)
 
 
-def _with(alert: Alert, notification: Notification) -> Alert:
-    return replace(alert, notifications={**alert.notifications, notification.key: notification})
+def _with(alert: Alert, notification: Notification) -> _Changes:
+    return _Changes(notifications={**alert.notifications, notification.key: notification})
 
 
-_FOLDS: dict[What, Callable[[Alert, AlertEvent], Alert]] = {
+_FOLDS: dict[What, Callable[[Alert, AlertEvent], _Changes]] = {
     What.SEEN: _seen,
     What.RAISED: _raised,
     What.RESOLVED: _ended,
@@ -297,6 +303,14 @@ _FOLDS: dict[What, Callable[[Alert, AlertEvent], Alert]] = {
     What.FAILED: _delivered,
     What.GAVE_UP: _delivered,
 }
+
+
+def time_to_live(value: Json) -> float | None:
+    """Return the seconds; ValueError for what is none, and for more than a century, whose end no calendar may have."""
+    seconds = None if value is None else float(str(value))
+    if seconds is None or 0 <= seconds <= LONGEST_TTL_S:
+        return seconds
+    raise ValueError(f"ttl_s: expected 0 to {LONGEST_TTL_S:.0f}, got {seconds}")
 
 
 def _opening_of(data: Mapping[str, Json]) -> str:

@@ -10,7 +10,7 @@ from monitor.alerts.record import AlertEvent, What
 
 
 class AlertBook:
-    """All alerts, the newest last. Changed only by `apply`."""
+    """All alerts, the newest last. Changed only by `apply`; other threads may read meanwhile."""
 
     def __init__(self, events: Iterable[AlertEvent] = ()) -> None:
         self._alerts: dict[str, Alert] = {}
@@ -23,13 +23,16 @@ class AlertBook:
             self.apply(event)
 
     def apply(self, event: AlertEvent) -> Alert | None:
-        """Fold one event in; return the alert it belongs to, or None when nobody knows that alert."""
+        """Fold one event in; return the alert it belongs to, or None when nobody knows that alert.
+
+        KeyError, TypeError or ValueError, and nothing changed, when nothing can be made of it.
+        """
         if event.what is What.HELD:
             self._held[str(event.data.get("resource"))] = event
             return None
         known = self._alerts.get(event.alert)
         if event.what is What.OPENED:
-            alert = changed(opened(event), event)
+            alert = opened(event)
             self._latest[alert.source, alert.resource] = self._last[alert.type, alert.resource] = alert.id
         elif known is None:
             return None
@@ -77,7 +80,7 @@ class AlertBook:
 
     def ended_since(self, at: datetime) -> list[Alert]:
         """Return alerts that ended after that time."""
-        return [alert for alert in self._alerts.values() if alert.resolved_at and alert.resolved_at >= at]
+        return [alert for alert in self.all() if alert.resolved_at and alert.resolved_at >= at]
 
     def held(self, resource: str) -> AlertEvent | None:
         """Return the last record of why this check's failure opened no alert."""
@@ -85,12 +88,12 @@ class AlertBook:
 
     def blindness(self) -> Alert | None:
         """Return the open alert that Greenwall itself cannot see, if there is one."""
-        return next((alert for alert in self._open.values() if alert.source == "vantage"), None)
+        return next((alert for alert in self.open() if alert.source == "vantage"), None)
 
     def outbox(self) -> list[Notification]:
         """Notifications that were queued and have not ended, oldest first."""
         return sorted(self._waiting(), key=lambda n: n.queued_at)
 
     def _waiting(self) -> Iterator[Notification]:
-        for alert in self._alerts.values():
+        for alert in self.all():
             yield from (n for n in alert.notifications.values() if n.ended is None)

@@ -19,7 +19,6 @@ from pathlib import Path
 from monitor.alerts import (
     GIVE_UP_AFTER,
     Alert,
-    AlertBook,
     AlertEvent,
     Decision,
     Hold,
@@ -41,7 +40,7 @@ from monitor.checker.advice import advice_on
 from monitor.checker.loop import Loop
 from monitor.checker.outbox import Outbox
 from monitor.config import CheckBase
-from monitor.history.alertlog import forget, read_events
+from monitor.history.alertlog import forget, read_book
 from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.model import Severity
 from monitor.state import CheckState
@@ -82,7 +81,7 @@ class AlertDesk:
         except OSError as error:
             log.error("old alerts cannot be taken out of %s, they stay: %s", path.name, error)
         self._writer = JsonlWriter(path, fsync=True)
-        self.book = AlertBook(read_events(path))
+        self.book = read_book(path)
         self.outbox = Outbox(loop, pool, self._on_delivery, self.book)
         self._world: World | None = None
         self._redact: Callable[[str], str] = str

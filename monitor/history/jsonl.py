@@ -81,20 +81,25 @@ class JsonlWriter:
 
 def read_lines(path: Path, offset: int = 0) -> Iterator[dict[str, Any]]:
     """Yield the objects of a file of JSON lines from `offset` on; lines that are none are counted and logged."""
-    bad = 0
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            for line in file:
-                try:
-                    value = orjson.loads(line)
-                except orjson.JSONDecodeError:
-                    value = None
-                if isinstance(value, dict):
-                    yield value
-                else:
-                    bad += 1
+            yield from objects(file, path.name)
     except FileNotFoundError:
         return
+
+
+def objects(lines: Iterable[bytes], file: str) -> Iterator[dict[str, Any]]:
+    """Yield the objects of JSON lines; those that are none are counted and logged as of this file."""
+    bad = 0
+    for line in lines:
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            value = None
+        if isinstance(value, dict):
+            yield value
+        else:
+            bad += 1
     if bad:
-        log.warning("%s: left out %d lines that are no JSON objects", path.name, bad)
+        log.warning("%s: left out %d lines that are no JSON objects", file, bad)
