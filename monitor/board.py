@@ -58,7 +58,10 @@ def board(
     `together` is how all checks spent the last 30 days; `members` names the checks that each group is made of.
     """
     members = members or {}
-    alerts = {alert.resource: alert for alert in reversed(snapshot.alerts) if alert.source == "check"}
+    # The check's own alert is told before what rules found of it, and of those first what nobody has.
+    found = [one for one in snapshot.alerts if one.source in ("check", "rule")]
+    found.sort(key=lambda one: (one.source == "check", one.status is AlertStatus.ACTIVE))
+    alerts = {one.resource: one for one in found}
     checks = [
         _tile(entry, alerts.get(entry.name), now, up_of(snapshot, members.get(entry.name, ()), now))
         for entry in snapshot.checks.values()
@@ -144,6 +147,7 @@ def _tile(entry: CheckEntry, alert: OpenAlert | None, now: datetime, up: tuple[i
         "held": clip(state.note, 120) or None,
         "summary": summary(entry, up),
         "ticks": state.ticks if state.status is not Status.OK else "",
+        "alert": alert.status.value if alert else None,
         "taken_by": alert.acknowledged_by or None if alert else None,
         "tags": list(entry.tags),
         "stale": is_stale(entry, now),

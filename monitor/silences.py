@@ -11,14 +11,14 @@ is told then.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from monitor.config import CheckBase, LoadedConfig, Match
 from monitor.model import Json, Subject
-from monitor.units import from_rfc3339, to_rfc3339
+from monitor.units import did_you_mean, from_rfc3339, to_rfc3339
 from monitor.windows import OnceWindow, Stretch, Window, next_opening, open_stretch
 
 # A window that opens each minute is not told one by one.
@@ -115,6 +115,24 @@ def quiet(subject: Subject, silences: Iterable[Silence], now: datetime) -> Quiet
         if stretch and silence.match.covers(subject):
             found.append(Quiet(silence, stretch.ends_at))
     return max(found, key=lambda one: one.until, default=None)
+
+
+def misses(match: Match, known: Collection[Subject]) -> list[str]:
+    """Return what is asked for that none of these has, with the nearest that one has; nothing when none are known."""
+    found = []
+    for key in Match.model_fields if known else ():
+        there = {text for one in known for text in _texts(one, key)}
+        for value in getattr(match, key):
+            if not any(Match.model_validate({key: value}).covers(one) for one in known):
+                asked = f"is called {value!r}" if key == "name" else f"has the {key} {str(value)!r}"
+                found.append(f"no check {asked}{did_you_mean(value, there)}")
+    if known and not found and not any(match.covers(one) for one in known):
+        return [f"no check fits all of it: {match}"]
+    return found
+
+
+def _texts(subject: Subject, key: str) -> tuple[str, ...]:
+    return subject.tags if key == "tag" else (getattr(subject, key),)
 
 
 def subject_of(check: CheckBase) -> Subject:

@@ -226,10 +226,20 @@ class Views:
         loaded = self.config()
         return self._kept.get("subjects", loaded.sources.stamps, lambda: _subjects(loaded.checks)) if loaded else {}
 
+    def meant(self) -> list[Subject]:
+        """Return what a silence can mean: checks, and what open alerts are about; nothing where it is not known."""
+        checks = list(self.subjects().values())
+        return [*checks, *(alert.subject for alert in self.alerts() if alert.is_open)] if checks else []
+
+    def holding(self) -> list[Silence]:
+        """Return the silences and the maintenance that hold now."""
+        now = utc_now()
+        return [one for one in (*self.silences(), *self.planned()) if one.stretch(now)]
+
     def quiet(self, name: str) -> Quiet | None:
         """Return the silence or maintenance that this check is meant by now."""
         subject = self.subjects().get(name)
-        return quiet(subject, [*self.silences(), *self.planned()], utc_now()) if subject else None
+        return quiet(subject, self.holding(), utc_now()) if subject else None
 
     def on_call(self) -> tuple[OnCall, ...]:
         """Return the rotas; none where it is not known."""

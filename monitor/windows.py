@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,8 @@ from monitor.occurrence import WEEK
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _WEEK_DAYS = 8
+# No zone sets its clocks back by more.
+_FOLD = timedelta(hours=3)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,12 +111,21 @@ class CronWindow:
     zone: ZoneInfo
 
     def open_at(self, now: datetime) -> Stretch | None:
-        # The last run until now ends last: all runs last as long. Whole seconds, or half a second before a run that
-        # one would be found instead of the one before it, which holds.
-        local = now.astimezone(self.zone).replace(microsecond=0) + timedelta(seconds=1)
-        last = next(CronSim(self.expression, local, reverse=True), None)
+        # The last run until now ends last: all runs last as long.
+        last = self._last(now)
         found = self._from(last) if last else None
         return found if found and found.holds(now) else None
+
+    def _last(self, now: datetime) -> datetime | None:
+        """Return the last run until now."""
+        # Whole seconds, or half a second before a run that one would be found instead of the one before it.
+        local = (now.replace(microsecond=0) + timedelta(seconds=1)).astimezone(self.zone)
+        if local.fold:
+            # Looked back at from the second time, what began in the first of an hour that comes twice is not found.
+            runs = (run.astimezone(UTC) for run in CronSim(self.expression, local - _FOLD))
+            if latest := max(takewhile(lambda run: run <= now, runs), default=None):
+                return latest
+        return next(CronSim(self.expression, local, reverse=True), None)
 
     def next_after(self, now: datetime) -> Stretch | None:
         first = next(CronSim(self.expression, now.astimezone(self.zone)), None)

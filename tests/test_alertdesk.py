@@ -194,6 +194,19 @@ def test_escalations_and_reminders_come_when_it_is_time(make: Make) -> None:
     assert office.told("ops") == ["shop first_fail", "shop reminder-1"]
 
 
+def test_a_clock_that_was_ahead_and_is_set_back_costs_no_reminder(make: Make) -> None:
+    office = make()
+    office.route(Route("all", ("ops",), repeat_s=100))
+    office.see(FAIL)
+    office.seconds += 1_000_000
+    office.work()
+    assert office.told() == ["shop first_fail", "shop reminder-10000"]
+    office.seconds -= 1_000_000
+    office.work()
+    office.wait(100)
+    assert office.told()[2:] == ["shop reminder-1"]
+
+
 def test_what_is_due_at_once_and_tells_each_other_is_done_once_each(make: Make) -> None:
     office = make("ops", "boss")
     office.route(Route("all", ("ops",), steps=(Step(300, ("boss",)),)))

@@ -22,6 +22,7 @@ from monitor.alerts import (
     resolve,
     suppress,
 )
+from monitor.alerts.report import MOST_KEYS
 from monitor.config import CheckBase, GroupCheck, HostCheck, JobCheck
 from monitor.flapping import FlapMarks
 from monitor.groups import Member, judged
@@ -454,6 +455,19 @@ def test_a_report_opens_an_alert_and_the_next_ones_count_it_up() -> None:
         3,
         at(9),
     )
+
+
+def test_metadata_that_is_said_again_is_not_stored_again_and_there_is_an_end_to_its_keys() -> None:
+    life = Life()
+    life.take(on_report(report(metadata={"trace": "x" * 1000, "a": 1}), None, None, "app", at(1)))
+    (alert,) = life.book.all()
+    (seen,) = on_report(report(metadata={"trace": "x" * 1000, "a": 2}), alert, None, "app", at(2)).events
+    assert seen.data["metadata"] == {"a": 2}
+    for number in range(5):
+        said = {f"{number}-{key}": key for key in range(99)} | {"a": number}
+        life.take(on_report(report(metadata=said), life.book.all()[0], None, "app", at(3 + number)))
+    metadata = life.book.all()[0].metadata
+    assert (len(metadata), metadata["a"]) == (MOST_KEYS, 4)
 
 
 def test_a_worse_report_raises_the_alert_and_tells_again_and_a_milder_one_does_not_lower_it() -> None:

@@ -269,7 +269,7 @@ def test_a_habit_is_said_with_its_hours_figures_and_what_to_do() -> None:
         "Database queries slow down between 14:00 and 15:00 (12 of 12 times, on 4 days of the week): add indexes, or "
         "scale it before 14:00." in said
     )
-    assert "Alerts were resolved after 40 minutes on average." in said
+    assert "Alerts were resolved after 40 m on average." in said
     assert "None of the 13 alerts was acknowledged." in said
 
 

@@ -59,6 +59,7 @@ def test_a_tile_has_all_that_is_shown_of_a_check() -> None:
             "held": "parent db is down",
             "summary": "paused",
             "ticks": "OOF",
+            "alert": "ACKNOWLEDGED",
             "taken_by": "ann",
             "tags": ["eu", "web"],
             "stale": False,
@@ -73,6 +74,28 @@ def test_a_check_that_nobody_took_is_nobodys_and_an_ok_one_needs_no_ticks() -> N
 
     assert (shop["taken_by"], shop["ticks"], shop["kind"]) == (None, "", None)
     assert (db["taken_by"], db["ticks"], db["kind"]) == (None, "F", "status")
+
+
+def test_a_tile_has_the_alert_of_its_check_else_what_a_rule_found_that_nobody_has() -> None:
+    def open_alert(number: int, name: str, source: str, by: str = "") -> OpenAlert:
+        status = AlertStatus.ACKNOWLEDGED if by else AlertStatus.ACTIVE
+        return OpenAlert(f"a-{number}", name, source, "x", Severity.P1, status, at(), by)
+
+    alerts = (
+        open_alert(1, "own", "check", "ann"),
+        open_alert(2, "own", "rule"),
+        open_alert(3, "ruled", "rule"),
+        open_alert(4, "ruled", "rule", "bob"),
+        open_alert(5, "none", "manual"),
+    )
+    checks = [entry(name, Status.WARN) for name in ("own", "ruled", "none")]
+    tiles = board(snapshot(*checks, alerts=alerts), at())["checks"]
+
+    assert [(one["alert"], one["taken_by"]) for one in tiles] == [
+        ("ACKNOWLEDGED", "ann"),
+        ("ACTIVE", None),
+        (None, None),
+    ]
 
 
 def test_every_check_is_counted_once_as_what_it_is_first_of_all() -> None:

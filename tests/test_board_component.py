@@ -58,6 +58,7 @@ def a_check(name: str, group: str = "Data", status: str = "OK", ago_s: float = 4
         "message": "200 in 41 ms",
         "summary": "41 ms",
         "ticks": "O" * 48,
+        "alert": None if status == "OK" else "ACTIVE",
         "taken_by": None,
         "tags": ["eu"],
         "stale": False,
@@ -235,6 +236,20 @@ def test_failing_comes_first_by_severity_and_says_who_has_it(server, page, expec
     expect(page.locator(".card-name")).to_have_text(["orders-db", "reports", "payments"])
     expect(page.locator(".owner")).to_have_text(["acknowledged by on-call", "nobody has it yet", "nobody has it yet"])
     expect(page.locator(".card .since")).to_have_text(["failing for 12 m", "failing for 3 m", "slow for 41 m"])
+
+
+def test_a_card_without_an_alert_asks_nobody_to_have_it(server, page, expect) -> None:
+    server.checks = [
+        a_check("slower", status="WARN", alert=None),
+        a_check("resolved", status="FAIL", alert=None),
+        a_check("known", status="FAIL", severity="P3", alert="SUPPRESSED"),
+        a_check("wanted", status="WARN", severity="P3", alert="ACTIVE"),
+        a_check("ruled", status="WARN", severity="P4", alert="ACKNOWLEDGED", taken_by="ann"),
+    ]
+    page.goto(server.url(wall=True))
+    expect(page.locator(".card-name")).to_have_text(["resolved", "known", "slower", "wanted", "ruled"])
+    expect(page.locator(".owner")).to_have_text(["no alert", "suppressed", "no alert", "nobody has it yet", "with ann"])
+    expect(page.locator(".owner[data-nobody]")).to_have_count(1)
 
 
 def test_all_well_takes_every_check_and_the_paused_are_calm(server, page, expect) -> None:

@@ -109,6 +109,19 @@ def test_every_tab_stands_at_every_width(failing: Running, chromium: Any, width:
     assert not broken
 
 
+def test_no_choice_of_the_form_is_cut_off_on_a_phone(failing: Running, chromium: Any) -> None:
+    [identifier] = alerts_of(failing)
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{failing.url}/silences?alert={identifier}")
+    page.get_by_text("when the alert is over").wait_for(timeout=LONG_MS)
+    group = page.locator("[data-testid=stButtonGroup]", has_text="Until").get_by_role("radiogroup")
+    left, right = group.evaluate("one => [one.getBoundingClientRect().left, one.getBoundingClientRect().right]")
+    boxes = [one.bounding_box() for one in group.get_by_role("radio").all()]
+    assert len(boxes) == 6
+    assert all(left - 2 <= box["x"] and box["x"] + box["width"] <= right + 2 for box in boxes), boxes
+    page.close()
+
+
 @pytest.mark.parametrize("tab", ["Calendar", "On+call"])
 def test_what_is_planned_stands_on_a_phone(failing: Running, chromium: Any, tab: str) -> None:
     page = chromium.new_page(viewport={"width": 390, "height": 844})

@@ -71,7 +71,7 @@ class TestSlackWebhook:
         assert receipt == Receipt("ops", ok=True, detail="accepted")
         (shown,) = service.bodies[0]["attachments"]
         assert (shown["color"], shown["title"]) == ("#b71c1c", "[P1 FAIL] orders-db answers with an error")
-        assert "Why: status: status is 503, expected 200" in shown["text"]
+        assert "Why: status is 503, expected 200" in shown["text"]
         assert {field["title"]: field["value"] for field in shown["fields"]} == {
             "Severity": "P1 (critical)",
             "Status": "FAIL",

@@ -15,7 +15,7 @@ from monitor.alerts import Alert, Notification
 from monitor.channels import Letterhead, Message, compose, preview, read_templates, sample, told_of, trial_message
 from monitor.channels.console import line
 from monitor.channels.templates import BUILT_IN, Templates, compiled
-from monitor.model import Severity
+from monitor.model import Kind, Severity
 from tests.make import quick
 from tests.messages import DATABASE, message_of, notified
 
@@ -51,6 +51,22 @@ class TestOfOne:
         assert row(message, "Last time") == "2026-11-02, ann: raised max_connections"
         assert row(message, "Owner") == "team-orders"
         assert message.text.endswith("What to do:\n- Restart the pool: `systemctl restart pool`\n- Ask ann")
+
+    @pytest.mark.parametrize(
+        ("kind", "message", "why"),
+        [
+            (Kind.STATUS, "status is 503, expected 200", "status is 503, expected 200"),
+            (Kind.STATUS, "503 instead of 200", "status: 503 instead of 200"),
+            (Kind.CONNECT, "Failed to connect to 10.0.0.1:9", "Failed to connect to 10.0.0.1:9"),
+            (Kind.TIMEOUT, "no answer within 10 s", "no answer within 10 s"),
+            (Kind.DNS, "Could not resolve host: db", "Could not resolve host: db"),
+            (Kind.TLS, "the certificate has expired", "the certificate has expired"),
+            (Kind.CONTENT, "$.ok is false, expected true", "content: $.ok is false, expected true"),
+            (None, "queue is stuck", "queue is stuck"),
+        ],
+    )
+    def test_the_kind_is_said_once(self, kind: Kind | None, message: str, why: str) -> None:
+        assert row(message_of(replace(DB, kind=kind, message=message), "first_fail", None, OPENED), "Why") == why
 
     def test_times_are_in_the_zone_of_the_people(self) -> None:
         told = notified(BACK, "recovered")

@@ -4,6 +4,7 @@ import html
 import io
 import json
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from monitor.channels import build_channels, default_route
-from monitor.channels.channel import Edge, Receipt
+from monitor.channels.channel import MOST_HANGING, Edge, Receipt
 from monitor.channels.console import Console
 from monitor.channels.mail import Mail, to_mail
 from monitor.config import BUILT_IN_CHANNELS, Environment, LoadedConfig, parse_config
@@ -80,7 +81,7 @@ class TestWhatAMessageSays:
             "Where: orders-db",
             "Since: 2026-11-21 14:03:05Z",
             "How bad: P1 (critical), DATABASE",
-            "Why: status: status is 503, expected 200",
+            "Why: status is 503, expected 200",
             "Details: https://wall.example.org/check?name=orders-db",
             "Alert: https://wall.example.org/alerts?alert=a-0123456789",
             "Silence: https://wall.example.org/silences?alert=a-0123456789",
@@ -450,3 +451,29 @@ class TestTheEdge:
         receipt = edge.cross(lambda: Receipt("x", ok=False, detail="key 0123456789\r\n\x1b[31m" + "A" * 100_000))
         assert receipt.detail.startswith("key *** [31mAAA")
         assert len(receipt.detail) <= 400
+
+    def test_a_machine_without_threads_is_tried_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        receipt = Edge("x", str).cross(lambda: Receipt("x", ok=True, detail="taken"))
+        assert (receipt.ok, receipt.permanent) == (False, False)
+
+    def test_there_is_an_end_to_deliveries_that_hang(self) -> None:
+        let_go, begun = threading.Event(), []
+
+        def hangs() -> Receipt:
+            begun.append(threading.current_thread())
+            let_go.wait(60)
+            return Receipt("x", ok=True, detail="taken")
+
+        edge = Edge("x", str, limit_s=0.001)
+        details = [edge.cross(hangs).detail for _ in range(MOST_HANGING + 3)]
+        assert len(begun) == MOST_HANGING
+        assert details[MOST_HANGING:] == 3 * [f"{MOST_HANGING} deliveries hang still: it is not asked again"]
+        let_go.set()
+        for thread in begun:
+            thread.join(60)
+        edge.cross(hangs)
+        assert len(begun) == MOST_HANGING + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -255,6 +256,28 @@ def test_acknowledging_marks_the_check_and_a_recovery_clears_it(house: House, ta
     eventually(lambda: house.status() is Status.OK and not house.snapshot.checks["web"].state.flags)
 
 
+def test_many_channels_that_hang_hold_up_no_other(house: House, target: Target) -> None:
+    let_go, target.code = threading.Event(), 500
+    names = [f"hangs{number}" for number in range(12)]
+    with closing(Service()) as receiver:
+
+        def hangs(asked: Asked) -> Says:
+            if asked.path != "/well":
+                let_go.wait(30)
+            return Says()
+
+        receiver.answer = hangs
+        blocks = [f"  - {{name: {name}, type: webhook, url: '{receiver.url}/{name}'}}" for name in names]
+        blocks.append(f"  - {{name: well, type: webhook, url: '{receiver.url}/well'}}")
+        routes = f"routes:\n  - {{name: all, channels: [{', '.join(names)}, well]}}\n"
+        house.write(config(target.url, more="channels:\n" + "\n".join(blocks) + "\n" + routes))
+        house.start()
+        eventually(lambda: any(asked.path == "/well" for asked in receiver.asked), what="the message to the last one")
+        let_go.set()
+        assert not [event for event in house.events() if event.what is What.FAILED]
+        house.stop()
+
+
 def test_an_invalid_edit_keeps_the_last_good_configuration_and_says_so(house: House, target: Target) -> None:
     house.write(config(target.url))
     house.start()
@@ -287,6 +310,22 @@ def test_a_check_removed_while_nobody_ran_ends_its_alert_at_the_start(house: Hou
     house.write(config(target.url).replace("name: web", "name: other"))
     house.start()
     eventually(lambda: any(e.what is What.RESOLVED and "removed" in e.note for e in house.events()))
+
+
+@pytest.mark.parametrize("while_nobody_ran", [False, True])
+def test_a_check_that_is_not_enabled_any_more_ends_its_alert(
+    house: House, target: Target, while_nobody_ran: bool
+) -> None:
+    target.code = 500
+    house.write(config(target.url))
+    house.start()
+    eventually(lambda: house.snapshot.alerts, what="an open alert")
+    if while_nobody_ran:
+        house.stop()
+    house.write(config(target.url).replace("name: web", "name: web\n    enabled: false"))
+    if while_nobody_ran:
+        house.start()
+    eventually(lambda: any(e.what is What.RESOLVED and "not enabled" in e.note for e in house.events()))
 
 
 def test_state_streaks_and_the_open_alert_survive_a_restart_and_nothing_is_sent_twice(
@@ -417,6 +456,12 @@ def test_a_command_that_cannot_be_removed_is_carried_out_once(
     eventually(lambda: any("data/inbox" in notice.text for notice in house.snapshot.notices), what="a notice")
     streak = house.snapshot.checks["web"].state.streak
     eventually(lambda: house.snapshot.checks["web"].state.streak > streak + 2, what="checking goes on")
+    assert sum(event.what is What.OPENED for event in house.events()) == 1
+
+    house.stop()
+    monkeypatch.setattr(Path, "unlink", unlink)
+    house.start()
+    eventually(lambda: not list(house.place.inbox.iterdir()), what="the command is taken again and removed")
     assert sum(event.what is What.OPENED for event in house.events()) == 1
 
 

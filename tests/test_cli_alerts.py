@@ -67,6 +67,14 @@ def test_a_silence_is_made_and_ended(folder: Path) -> None:
     assert "no silence has the id" in greenwall(folder, "end-silence", "s-0").output
 
 
+def test_a_silence_that_means_no_check_is_made_with_a_warning(folder: Path) -> None:
+    made = greenwall(folder, "silence", "--tag", "mony", "--name", "sh*", "--for", "2h")
+    assert made.exit_code == 0 and "holds until" in made.stdout
+    assert made.stderr == "Warning: no check has the tag 'mony' (did you mean 'money'?)\n"
+    assert len(Views(Place.of(folder / "checks.yaml", None)).silences()) == 1
+    assert greenwall(folder, "silence", "--tag", "money", "--for", "2h").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -74,6 +82,7 @@ def test_a_silence_is_made_and_ended(folder: Path) -> None:
         (("--name", "shop", "--for", "2h", "--until", "2099-01-01T00:00:00Z"), "expected one of --for"),
         (("--for", "2h"), "this would silence everything"),
         (("--name", "shop", "--for", "30d"), "a silence lasts at most 7 d"),
+        (("--name", "shop", "--maintenance", "--until", "9999-12-31T23:59:59Z"), "until: expected a time before"),
         (("--name", "shop", "--until", "2020-01-01T00:00:00Z"), "expected an end after now"),
         (("--name", "shop", "--until", "tomorrow"), "expected a time such as"),
         (("--severity", "P9", "--for", "1h"), "P1, P2, P3, P4"),

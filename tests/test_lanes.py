@@ -9,6 +9,7 @@ import pytest
 
 from monitor.alerts import GIVE_UP_AFTER, Alert, AlertBook, AlertEvent, Dispatch, Joining, Lanes, Way, What
 from monitor.alerts.lanes import FALLBACK_AFTER, FIRST_WAIT_S, LONGEST_WAIT_S, STUCK_AFTER
+from monitor.model import Severity
 from monitor.units import to_rfc3339
 from tests.make import at
 
@@ -41,9 +42,17 @@ class Post:
             self.record(instead)
         return alert
 
-    def queue(self, alert: str, event: str = OPENING, channel: str = "ops", bucket: str = "all", **data: Any) -> None:
+    def queue(
+        self,
+        alert: str,
+        event: str = OPENING,
+        channel: str = "ops",
+        bucket: str = "all",
+        severity: str = "P1",
+        **data: Any,
+    ) -> None:
         if self.book.get(alert) is None:
-            opened = {"resource": alert, "source": "check", "title": "t", "message": "m", "severity": "P1"}
+            opened = {"resource": alert, "source": "check", "title": "t", "message": "m", "severity": severity}
             self.record(AlertEvent(at(self.seconds), What.OPENED, alert, data=opened | {"category": "SYSTEM"}))
         if event == END:
             self.record(AlertEvent(at(self.seconds), What.RESOLVED, alert))
@@ -277,6 +286,24 @@ def test_who_asks_to_be_left_alone_for_so_long_is() -> None:
     assert len(post.go()) == 1
 
 
+def test_who_asks_to_be_left_alone_for_longer_than_we_would_is_away_and_the_next_channel_is_told_at_once() -> None:
+    post = Post()
+    post.queue("a")
+    post.fails(post.one(), retry_after_s=LONGEST_WAIT_S + 1)
+    assert [told(one) for one in post.go() if one.channel == "console"] == [("a first_fail",)]
+    post.queue("b", bucket="other")
+    assert {n.channel for n in post.book.outbox() if n.alert == "b"} == {"ops", "console"}
+
+
+def test_a_configuration_that_is_read_again_ends_the_waiting() -> None:
+    post = Post()
+    post.queue("a")
+    post.fails(post.one(), retry_after_s=3600)
+    assert "ops" not in [one.channel for one in post.go()]
+    post.lanes.configure(post.ways, post.joining)
+    assert "ops" in [one.channel for one in post.go()]
+
+
 def test_after_the_third_time_the_next_channel_is_told_too_once() -> None:
     post = Post()
     post.queue("a")
@@ -371,6 +398,14 @@ def test_the_next_channel_is_the_next_that_can_send_and_the_console_comes_last()
         post.queue("x", channel=channel)
         post.fails(post.one(), permanent=True)
         assert post.book.all()[0].told == (channel, *told_too)
+
+
+def test_the_next_channel_is_not_told_of_severities_that_are_not_its_own() -> None:
+    for severity, told_too in ((Severity.P1, "sms"), (Severity.P3, "console")):
+        post = Post(ops=Way(fallback="sms"), sms=Way(fallback="console", severities=(Severity.P1,)))
+        post.queue("x", severity=severity.value)
+        post.fails(post.one(), permanent=True)
+        assert post.book.all()[0].told == ("ops", told_too)
 
 
 def test_a_channel_that_is_no_longer_there_leaves_its_messages_to_the_console() -> None:
@@ -488,3 +523,12 @@ def test_a_clock_that_is_set_moves_no_wait() -> None:
     post.fails(post.one())
     assert list(post.lanes.next(at() + timedelta(days=2), 4.9)) == []
     assert len(list(post.lanes.next(at() - timedelta(days=2), 5.0))) == 1
+
+
+def test_buckets_that_hold_nothing_back_any_more_are_forgotten() -> None:
+    post = Post()
+    for number in range(300):
+        post.seconds += 1
+        post.queue(f"a-{number}", bucket=f"all|{number}")
+        assert post.out() == [(f"a-{number} first_fail",)]
+    assert len(post.lanes._lanes["ops"].released) <= 12

@@ -37,7 +37,7 @@ from monitor.silences import make
 from monitor.state import Rules, advance, unchecked
 from monitor.ui import alertacts, frame
 from monitor.ui.shared import views
-from monitor.units import from_rfc3339, utc_now
+from monitor.units import from_rfc3339, to_rfc3339, utc_now
 from monitor.web.operator import Visitor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -221,6 +221,20 @@ def test_check_without_a_name_lets_one_choose_and_suggests_the_worst(folder: Pat
     assert re.findall(r'href="check\?name=(\w+)"', markup_of(app)) == ["db"]
     app.selectbox[0].set_value("web").run()
     assert app.title[0].value == "web" and app.query_params["name"] in ("web", ["web"])
+
+
+def test_the_worst_is_told_by_status_and_severity_and_what_rests_comes_last(folder: Path) -> None:
+    bad = ("alpha", "beta", "gamma", "delta")
+    write(folder)
+    path = folder / "data" / "state.json"
+    state = orjson.loads(path.read_bytes())
+    db = state["checks"]["db"]
+    state["checks"] = {name: db | {"severity": "P3"} for name in bad}
+    state["checks"]["gamma"]["severity"] = "P1"
+    state["checks"]["alpha"] |= {"severity": "P1", "flags": ["maintenance"]}
+    path.write_bytes(orjson.dumps(state))
+    said = markup_of(open_page("check"))
+    assert re.findall(r"check\?name=(\w+)", said) == ["gamma", "beta", "delta", "alpha"]
 
 
 def test_a_visitor_is_told_what_logging_in_is_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,6 +513,42 @@ def test_alerts_stand_worst_and_unacknowledged_first_and_are_found(folder: Path)
     assert "No alert matches" in words(app)
 
 
+def test_the_closed_row_of_an_alert_says_why_nobody_is_told(folder: Path) -> None:
+    write(folder)
+    now = utc_now()
+    names = ("taken", "later", "web", "worse", "asleep", "told")
+    events = [opened(n, "P3", 60, name) for n, name in enumerate(names)]
+    events += [
+        AlertEvent(now, What.ACKNOWLEDGED, "b-0", by=HOSTILE),
+        AlertEvent(now, What.SUPPRESSED, "b-1", by="ann", data={"until": to_rfc3339(now + timedelta(hours=1))}),
+        AlertEvent(now, What.NOT_TOLD, "b-3", note="alert b-9 of worse is open and worse (P1)"),
+    ]
+    queue = {"event": "first_fail", "channel": "slack", "bucket": "all", "batch": ""}
+    waits = {"not_before": to_rfc3339(now + timedelta(days=3))}
+    events += [
+        AlertEvent(now, What.QUEUED, "b-4", data=queue | waits),
+        AlertEvent(now, What.QUEUED, "b-5", data=queue),
+    ]
+    put_alerts(folder, *events)
+    put_silence(folder, "web", 1)
+    app = open_page("alerts")
+    labels = {name: next(one.label for one in app.expander if f"**{name} fails**" in one.label) for name in names}
+    assert "taken by \\<img" in labels["taken"]
+    assert re.search(r"suppressed until\s(\w+ \d+ \w+ )?\d\d\\:\d\d", labels["later"])
+    assert re.search(r"silenced until\s(\w+ \d+ \w+ )?\d\d\\:\d\d", labels["web"])
+    assert "nobody is told\\: alert b\\-9 of worse is open and worse" in labels["worse"]
+    assert re.search(r"quiet hours until\s\w+ \d+ \w+ \d\d\\:\d\d", labels["asleep"])
+    assert re.search(r"told fails\*\* :gray\[for[ms\d\s]+\]$", labels["told"])
+
+
+def test_what_was_seen_once_has_no_last_time(folder: Path) -> None:
+    write(folder)
+    assert "First seen" in markup_of(open_page("alerts", alert="a-1"))
+    assert "Last seen" not in markup_of(open_page("alerts", alert="a-1"))
+    put_alerts(folder, told(6, What.SEEN, times=4))
+    assert "Last seen" in markup_of(open_page("alerts", alert="a-1"))
+
+
 def test_diagnose_answers_by_rules_with_its_evidence(folder: Path) -> None:
     write(folder)
     app = open_page("diagnose", name="db")
@@ -627,6 +677,24 @@ def test_channels_show_how_they_do_and_a_test_is_asked_for(folder: Path, monkeyp
     assert commands_of(folder) == [("test", "console", {})]
 
 
+def test_channels_that_are_not_configured_are_folded_and_can_be_asked_all_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.commands.outcome", lambda *_: None)
+    write(folder)
+    assert [one.label for one in page_of("channeldesk.show").expander] == ["1 not configured"]
+    app = page_of("channeldesk.send_by_hand")
+    [configured, missing] = app.button_group
+    assert ([*configured.options], [*missing.options]) == (["console"], ["slack"])
+    assert [one.label for one in app.expander] == ["1 not configured"]
+    configured.set_value(["console"])
+    missing.set_value(["slack"])
+    app.selectbox[0].set_value("db")
+    app.text_area[0].set_value("move")
+    app.button[0].click().run()
+    assert commands_of(folder)[0][2]["channels"] == ["console", "slack"]
+
+
 PLANNED = """\
 maintenance:
   - {name: nightly, match: {name: "d*"}, hours: [{from: "02:00", to: "03:00"}], note: backup}
@@ -677,6 +745,18 @@ def test_the_form_counts_whom_it_means_and_refuses_to_mean_everything(
     [(verb, _, options)] = commands_of(folder)
     assert (verb, options["match"], options["maintenance"]) == ("silence", {"name": ["db"]}, False)
     assert 3500 < (from_rfc3339(options["until"]) - utc_now()).total_seconds() <= 3600
+
+
+def test_the_form_says_what_nobody_has(folder: Path) -> None:
+    write(folder)
+    (folder / "checks.yaml").write_text(PLANNED.replace("name: web,", "name: web, tags: [edge],"))
+    app = open_page("silences")
+    [names, *_] = [one for one in app.multiselect if one.label == "Name"]
+    names.set_value(["wep"]).run()
+    said = words(app).replace("\\", "")
+    assert "No check is called 'wep' (did you mean 'web'?)." in said and "Covers 0 checks" in said
+    [make_it] = [button for button in app.button if "Make this" in button.label]
+    assert not make_it.disabled
 
 
 def test_the_form_of_an_alert_holds_until_it_is_over(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

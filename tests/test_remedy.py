@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from monitor.config import CommandAction, DockerRestart, HttpPost, SystemdRestar
 from monitor.remedies import cooling_down, run_action
 from tests.conftest import GRACE_S
 from tests.servers import OK, Peer, answer, drip, then_silence
+from tests.services import Service
 from tests.test_probe_docker import Daemon
 
 URL = "http://app.example.org/admin/reset"
@@ -109,6 +111,25 @@ def test_a_real_server_gets_one_post() -> None:
         assert run_action(action(url=peer.url + "/admin/reset", payload={"a": 1})).ok
         assert peer.requests[0].startswith(b"POST /admin/reset HTTP/1.1\r\n")
         assert peer.requests[0].endswith(b'{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("login", "headers", "sent"),
+    [
+        ("", {"Authorization": "Bearer b-1"}, "Bearer b-1"),
+        ("", {}, None),
+        ("ann:secret@", {}, "Basic YW5uOnNlY3JldA=="),
+    ],
+)
+def test_a_password_file_has_no_part_in_it(
+    login: str, headers: dict[str, str], sent: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with closing(Service()) as service:
+        url = service.url.replace("://", f"://{login}")
+        assert run_action(action(url=url, headers=headers)).ok
+        assert service.asked[0].headers.get("Authorization") == sent
 
 
 def test_a_server_that_is_silent_is_given_up_after_the_timeout() -> None:

@@ -168,6 +168,7 @@ def test_too_much_is_not_read(house: House) -> None:
         ({"affected_users": -1}, "affected_users: "),
         ({"ttl": "soon"}, "ttl: expected a duration such as 30s"),
         ({"ttl": "400d"}, "ttl: expected more than nothing and at most 366 days"),
+        ({"starts_at": "0001-01-01T00:00:00+14:00"}, "starts_at: expected a time from the year 1 to 9999 in UTC"),
         ({"runbook": "javascript:alert(1)"}, "runbook: "),
         ({"status": "open"}, "status: expected 'firing' or 'resolved', got 'open'"),
         ({"tittle": "x"}, "tittle: unknown key 'tittle' (did you mean 'title'?)"),

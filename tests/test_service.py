@@ -223,6 +223,21 @@ def test_what_is_no_alert_is_refused_at_once(service: AlertService) -> None:
         service.acknowledge("a-none")
 
 
+@pytest.mark.parametrize("ttl_s", [1e12, 1e300, -1.0])
+def test_a_time_to_live_that_no_calendar_has_is_refused_and_the_checker_goes_on(
+    service: AlertService, ttl_s: float
+) -> None:
+    with pytest.raises(NotDone, match="ttl_s: expected 0 to"):
+        service.create_alert(Alert("eternal", "For ever", "", "eternal-01", ttl_s=ttl_s))
+    assert service.create_alert(Alert("eternal", "A century", "", f"eternal{ttl_s}", ttl_s=3e9)).id
+
+
+def test_a_runbook_is_a_link_of_the_web(service: AlertService) -> None:
+    with pytest.raises(NotDone, match=r"runbook: expected a URL with http:// or https://, got 'javascript:alert"):
+        service.create_alert(Alert("odd", "Odd", "", "odd-02", runbook="javascript:alert(1)"))
+    assert service.create_alert(Alert("odd", "Odd", "", "odd-02", runbook="https://runbooks.example/odd")).runbook
+
+
 # ---- without a checker
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.config import Match
 from monitor.model import Severity, Subject
-from monitor.silences import Silence, SilenceBook, SilenceEvent, SilenceWhat, coming, end, make, quiet
+from monitor.silences import Silence, SilenceBook, SilenceEvent, SilenceWhat, coming, end, make, misses, quiet
 from monitor.windows import CronWindow, OnceWindow, Stretch, WeeklyWindow
 from tests.make import at
 
@@ -49,6 +49,25 @@ def test_a_silence_that_was_ended_holds_no_more() -> None:
     assert one.is_over(at(50))
     assert (book.standing(at(49)), book.standing(at(50))) == ([one], [])
     assert one.opens_at(at(-50)) is None
+
+
+@pytest.mark.parametrize(
+    ("match", "said"),
+    [
+        ({"tag": ["edge"]}, []),
+        ({"name": "sh*", "group": "WEB"}, []),
+        ({"tag": ["edge", "prd"]}, ["no check has the tag 'prd' (did you mean 'prod'?)"]),
+        ({"name": "nosuch-*"}, ["no check is called 'nosuch-*'"]),
+        ({"group": "Wep", "severity": "P1"}, ["no check has the group 'Wep' (did you mean 'Web'?)"]),
+        ({"severity": "P4"}, ["no check has the severity 'P4'"]),
+        ({"name": "shop", "type": "tcp"}, ["no check fits all of it: name shop, type tcp"]),
+    ],
+)
+def test_what_of_a_match_nobody_has_is_named_with_the_nearest(match: dict[str, Any], said: list[str]) -> None:
+    shop = Subject("shop", "http", "Web", ("edge",), Severity.P1)
+    db = Subject("db", "tcp", "Data", ("prod",))
+    assert misses(Match.model_validate(match), [shop, db]) == said
+    assert misses(Match.model_validate(match), []) == [], "the file is invalid: no check is known"
 
 
 def test_who_is_meant_is_told_by_whom_and_until_when() -> None:

@@ -203,6 +203,16 @@ def test_a_silence_holds_back_no_end_but_escalations_and_reminders() -> None:
     assert queued(life.see(OK).events) == [("recovered", "ops")]
 
 
+def test_the_reason_for_telling_nobody_goes_with_its_silence_also_where_all_were_told_before() -> None:
+    life = Down(Route("all", ("ops",)))
+    life.muted = Muted("silenced by ann (s-1)", at(100))
+    assert notes(life.tell(at(50))) == ["silenced by ann (s-1)"]
+    life.muted = None
+    assert notes(life.tell(at(101))) == [""]
+    assert life.alert.untold == ""
+    assert life.tell(at(102)) == []
+
+
 def test_a_worse_alert_of_the_same_resource_is_enough_and_when_it_ends_the_other_is_told() -> None:
     life = Down(severity="P1")
     worst = life.alert

@@ -145,3 +145,17 @@ def test_whatever_the_window_what_opens_next_was_not_open_before_and_is_open_the
     assert opened and opened.holds(following.begins_at)
     current = window.open_at(now)
     assert current is None or current.holds(now)
+
+
+@pytest.mark.parametrize("expression", ["30 2 * * *", "15 2 * 10 0", "*/15 1-3 * * *", "0 * * * *"])
+def test_a_window_of_cron_holds_in_the_hour_that_comes_twice_too(expression: str) -> None:
+    zone = ZoneInfo(BERLIN)
+    for lasts in (timedelta(minutes=20), timedelta(hours=2)):
+        window = CronWindow(expression, lasts, zone)
+        begins, begun = utc("2026-10-24 12:00"), []
+        while (one := window.next_after(begins)) and one.begins_at < utc("2026-10-25 06:00"):
+            begins = one.begins_at
+            begun.append(one)
+        for minute in range(-90, 200, 7):
+            now = utc("2026-10-25 01:00:30.5") + timedelta(minutes=minute)
+            assert window.open_at(now) == max((one for one in begun if one.holds(now)), default=None)

@@ -81,12 +81,12 @@ def _habits(patterns: Patterns) -> Iterator[str]:
 def _reaction(patterns: Patterns) -> Iterator[str]:
     acknowledged, resolved = patterns.mean_to_acknowledge_min, patterns.mean_to_resolve_min
     if acknowledged is not None:
-        who = sum(patterns.acknowledged_by.values())
-        yield f"Alerts were acknowledged after {acknowledged:g} minutes on average ({who} of {patterns.total})."
+        who, taken = sum(patterns.acknowledged_by.values()), format_duration(acknowledged * 60)
+        yield f"Alerts were acknowledged after {taken} on average ({who} of {patterns.total})."
     elif patterns.total >= _FEW:
         yield f"None of the {_alerts(patterns)} was acknowledged."
     if resolved is not None:
-        yield f"Alerts were resolved after {resolved:g} minutes on average."
+        yield f"Alerts were resolved after {format_duration(resolved * 60)} on average."
 
 
 def _expired(patterns: Patterns) -> Iterator[str]:

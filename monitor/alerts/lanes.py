@@ -4,7 +4,8 @@
             └─ one went a moment ago ──▶ waits ─▶ joins what came meanwhile: one message
     on its way ──▶ sent
                ──▶ failed for now: the lane waits (Retry-After, else 5 s doubling to 5 min) and tries again;
-               │   after the third time the next channel is told, too, also of what waits behind it
+               │   after the third time, or when it asks for longer than that, the next channel is told, too, also of
+               │   what waits behind it
                └─▶ failed for good, or for a day: given up, the next channel is told
 
 One lane a channel: the oldest first, so that after an outage everything arrives in its order, and a channel that is
@@ -22,11 +23,12 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from monitor.alerts.alert import Notification
 from monitor.alerts.book import AlertBook
 from monitor.alerts.record import LAST_RESORT, AlertEvent, What
-from monitor.model import Json
+from monitor.model import Json, Severity
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 300.0
 FALLBACK_AFTER = 3
@@ -50,12 +52,13 @@ class Joining:
 @dataclass(frozen=True, slots=True)
 class Way:
     """What is known of a channel: why it cannot send (`problem`), whether it takes several alerts in one message,
-    how many messages an hour, who is told instead."""
+    how many messages an hour, who is told instead, and of which severities it is told (empty: all of them)."""
 
     problem: str = ""
     joins: bool = True
     per_hour: int | None = None
     fallback: str | None = None
+    severities: tuple[Severity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,10 @@ class Lanes:
             lane.add(notification.key, notification.alert, notification.bucket, not notification.batch)
 
     def configure(self, ways: Mapping[str, Way], joining: Mapping[str, Joining]) -> None:
-        """`ways` by channel, `joining` by route."""
+        """`ways` by channel, `joining` by route. What waits after a failure is tried at once: it may be mended."""
         self._ways, self._joining = ways, joining
+        for lane in self._lanes.values():
+            lane.blocked_until_s = lane.idle_until_s = 0.0
 
     def cut_short(self, now: datetime) -> Iterator[AlertEvent]:
         """Yield the receipts that a crash left out: a message arrives whole, so all of it was sent if a part was."""
@@ -196,7 +201,9 @@ class Lanes:
             return [*instead, *self._end(dispatch, What.GAVE_UP, detail, now)]
         wait_s = retry_after_s or self._wait_s(dispatch.attempts)
         lane.blocked_until_s = clock_s + wait_s
-        lane.failures += 1
+        # Who asks to be left alone for longer than we would wait by ourselves is away for now.
+        is_away = retry_after_s is not None and retry_after_s > LONGEST_WAIT_S
+        lane.failures = max(lane.failures + 1, FALLBACK_AFTER if is_away else 0)
         note = f"{detail}; again in {wait_s:.0f} s"
         # A channel that is down for a day must not fill the record: after a while one of a message speaks for all.
         members = dispatch.members if dispatch.attempts < STUCK_AFTER else dispatch.members[:1]
@@ -218,19 +225,20 @@ class Lanes:
 
     def _instead(self, of: str, members: Iterable[Notification], now: datetime) -> Iterator[AlertEvent]:
         """Yield the same for the next channel, unless it is told already."""
-        channel = self._fallback(of)
         for member in members:
             alert = self._book.get(member.alert)
+            channel = self._fallback(of, alert.severity) if alert else None
             if channel and alert and f"{member.alert}:{member.event}:{channel}" not in alert.notifications:
                 note = f"instead of {of}"
                 data: dict[str, Json] = {"event": member.event, "channel": channel, "bucket": note}
                 yield AlertEvent(now, What.QUEUED, member.alert, note=note, data=data)
 
-    def _fallback(self, channel: str) -> str | None:
-        """Return the next channel that can send; the console comes last."""
+    def _fallback(self, channel: str, severity: Severity) -> str | None:
+        """Return the next channel that can send and is told of what is as bad; the console comes last."""
         seen = {channel}
         while (following := self._way(channel).fallback) and following not in seen:
-            if not self._way(following).problem:
+            way = self._way(following)
+            if not way.problem and (not way.severities or severity in way.severities):
                 return following
             seen.add(following)
             channel = following
@@ -242,8 +250,16 @@ class Lanes:
         waits_s = max(self._released_at(lane, bucket), lane.blocked_until_s)
         if clock_s < waits_s or bucket in lane.loose or self._is_over_the_limit(lane, channel, clock_s):
             return False
-        lane.released[bucket] = (1, clock_s)
+        self._release(lane, bucket, 1, clock_s)
         return True
+
+    def _release(self, lane: _Lane, bucket: str, count: int, clock_s: float) -> None:
+        lane.released.pop(bucket, None)
+        lane.released[bucket] = (count, clock_s)
+        # The oldest come first. Two for each that comes: there are never more than hold something back.
+        for oldest in list(islice(lane.released, 2)):
+            if clock_s >= self._released_at(lane, oldest):
+                del lane.released[oldest]
 
     def _released_at(self, lane: _Lane, bucket: str) -> float:
         """Return when the bucket may send next."""
@@ -292,7 +308,7 @@ class Lanes:
         first = members[0]
         if not first.batch:
             count, _ = lane.released.get(first.bucket, (0, 0.0))
-            lane.released[first.bucket] = (count + 1, clock_s)
+            self._release(lane, first.bucket, count + 1, clock_s)
             lane.hold_together(first.bucket, (member.key for member in members))
         return Dispatch(channel, first.batch or _key(members), tuple(sorted(members, key=lambda n: n.is_end)))
 

@@ -16,6 +16,8 @@ from monitor.units import seconds_between
 # An alert that is counted up says so at most this often, and the more rarely the older it is; what comes between is
 # counted with the next line.
 COUNTED_EVERY_S, COUNTED_SHARE = 10.0, 0.01
+# Of the metadata of one alert, whatever its reports say.
+MOST_KEYS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +50,34 @@ class Report:
 
 
 def on_report(
-    report: Report, same: Alert | None, latest: Alert | None, by: str, now: datetime, times: int = 1
+    report: Report,
+    same: Alert | None,
+    latest: Alert | None,
+    by: str,
+    now: datetime,
+    times: int = 1,
+    identifier: str = "",
 ) -> Decision:
     """Return the alert that a report opens, or that it counts up: `same` is the open one of its type and resource.
 
-    `times` is how many reports this one stands for. A report that is worse than the alert raises it.
+    `times` is how many reports this one stands for, `identifier` is for the alert that it opens. A report that is worse
+    than the alert raises it.
     """
     if same is None:
-        return _opened_by(report, latest, by, now)
+        return _opened_by(report, latest, by, now, identifier)
     data: dict[str, Json] = {"message": report.message, "times": times, "affected_users": report.affected_users}
-    events = [AlertEvent(now, What.SEEN, same.id, by=by, data=data | {"metadata": dict(report.metadata)})]
+    data["metadata"] = _news(same.metadata, report.metadata)
+    events = [AlertEvent(now, What.SEEN, same.id, by=by, data=data)]
     if report.severity < same.severity:
         note = f"it is {report.severity.value} now"
         events.append(AlertEvent(now, What.RAISED, same.id, by=by, note=note, data={"severity": report.severity.value}))
     return Decision(f"alert {same.id} is open already: counted up", tuple(events))
+
+
+def _news(known: Mapping[str, Json], said: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what is not known yet: what is said again is not stored again, and there is an end to new keys."""
+    new = [key for key in said if key not in known][: max(MOST_KEYS - len(known), 0)]
+    return {key: value for key, value in said.items() if key in new or (key in known and known[key] != value)}
 
 
 def counted_every_s(alert: Alert, now: datetime) -> float:
@@ -71,7 +87,7 @@ def counted_every_s(alert: Alert, now: datetime) -> float:
     return min(every_s, alert.ttl_s) if alert.ttl_s else every_s
 
 
-def _opened_by(report: Report, latest: Alert | None, by: str, now: datetime) -> Decision:
+def _opened_by(report: Report, latest: Alert | None, by: str, now: datetime, identifier: str) -> Decision:
     data: dict[str, Json] = {
         "type": report.type,
         "resource": report.resource,
@@ -94,6 +110,6 @@ def _opened_by(report: Report, latest: Alert | None, by: str, now: datetime) -> 
         "ttl_s": report.ttl_s,
         "previous": last_time(latest),
     }
-    identifier = alert_id(f"{report.source}:{report.type}:{report.resource}:{by}:{report.title}", now)
+    identifier = identifier or alert_id(f"{report.source}:{report.type}:{report.resource}:{by}:{report.title}", now)
     note = {"manual": "sent by hand", "rule": f"rule {report.type}"}.get(report.source, f"reported by {by}")
     return Decision(note, (AlertEvent(now, What.OPENED, identifier, by=by, note=note, data=data),))

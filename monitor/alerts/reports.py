@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, TypedDict, Unpack
 
+from monitor.alerts.alert import time_to_live
 from monitor.alerts.figures import metric
 from monitor.alerts.priority import by_overage, is_less_worse, of_error, overage_percent
 from monitor.alerts.recommend import advised
@@ -132,7 +133,7 @@ def to_json(report: Report) -> dict[str, Json]:
 def from_json(fields: Mapping[str, Json]) -> Report:
     """Return the report; KeyError, TypeError or ValueError when it is none."""
     known = {key: value for key, value in fields.items() if key in _FIELDS}
-    metadata, ttl_s, users = known.get("metadata") or {}, known.get("ttl_s"), known.get("affected_users")
+    metadata, users = known.get("metadata") or {}, known.get("affected_users")
     if not isinstance(metadata, Mapping):
         raise TypeError(f"metadata: expected an object, got {type(metadata).__name__}")
     texts: dict[str, Any] = {key: tuple(map(str, _listed(known.get(key)))) for key in ("tags", "recommendations")}
@@ -140,6 +141,9 @@ def from_json(fields: Mapping[str, Json]) -> Report:
     words: dict[str, Any] = {key: str(value) for key, value in known.items() if key in _WORDS and value is not None}
     kinds: dict[str, Any] = {"severity": Severity(str(known["severity"])), "category": Category(str(known["category"]))}
     kind = Kind(str(known["kind"])) if known.get("kind") else None
+    # Pages make a link of it.
+    if not words.get("runbook", "https://").startswith(("http://", "https://")):
+        raise ValueError(f"runbook: expected a URL with http:// or https://, got {plain(words['runbook'], 80)!r}")
     return Report(
         **words,
         **kinds,
@@ -147,7 +151,7 @@ def from_json(fields: Mapping[str, Json]) -> Report:
         kind=kind,
         metadata=metadata,
         affected_users=None if users is None else int(str(users)),
-        ttl_s=None if ttl_s is None else float(str(ttl_s)),
+        ttl_s=time_to_live(known.get("ttl_s")),
     )
 
 

@@ -124,7 +124,8 @@ def _while_open(alert: Alert, world: World, now: datetime) -> Telling:
     if muted:
         return Telling(tuple(_noted(alert, muted.reason, now)), muted.until)
     routes = _routes_of(alert, world, now)
-    opening = _opening(alert, routes, world, now) if not alert.is_routed else NOTHING
+    unmuted = Telling(tuple(_noted(alert, "", now)))
+    opening = _opening(alert, routes, world, now) if not alert.is_routed else unmuted
     if alert.acknowledged_at:
         # That it is worse now is told all the same; whoever has it is not reminded.
         return opening
@@ -302,7 +303,7 @@ def _bucket_of(alert: Alert, channel: str) -> str:
 
 
 def _noted(alert: Alert, reason: str, now: datetime) -> Iterator[AlertEvent]:
-    """Yield the reason for telling nobody, once as long as it is the same."""
+    """Yield the reason for telling nobody, once as long as it is the same; empty when there is none any more."""
     if alert.untold != reason:
         yield AlertEvent(now, What.NOT_TOLD, alert.id, note=reason)
 

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 LIMIT_S = 15.0
 # The wait of one socket operation: a peer that is only slow ends as its own clear error before the limit.
 STEP_S = 10.0
+# A receiver that drips without end, asked every few minutes, would have all sockets in some days.
+MOST_HANGING = 20
 
 Redact = Callable[[str], str]
 
@@ -130,6 +132,7 @@ class Edge:
     name: str
     redact: Redact = field(repr=False, compare=False)
     limit_s: float = LIMIT_S
+    _hanging: list[threading.Thread] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def step_s(self) -> float:
@@ -140,15 +143,24 @@ class Edge:
         """Return the receipt of `deliver`, or one that says that it broke or did not end in time.
 
         Timeouts of sockets start anew with every byte, so only a clock outside bounds a peer that drips. A delivery
-        that is given up keeps its thread until the peer lets go; it cannot hold the process up.
+        that is given up keeps its thread and its socket until the peer lets go; it cannot hold the process up, and
+        there is an end to how many do.
         """
+        self._hanging[:] = [thread for thread in self._hanging if thread.is_alive()]
+        if len(self._hanging) >= MOST_HANGING:
+            return Receipt(self.name, ok=False, detail=f"{MOST_HANGING} deliveries hang still: it is not asked again")
         ended: list[Receipt] = []
         thread = threading.Thread(
             target=lambda: ended.append(self._guarded(deliver)), name=f"send-{self.name}", daemon=True
         )
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:
+            # Of the machine, not of the receiver: it passes.
+            return Receipt(self.name, ok=False, detail="this machine has no thread left to send it")
         thread.join(self.limit_s)
         if not ended:
+            self._hanging.append(thread)
             return Receipt(self.name, ok=False, detail=f"timeout: no end within {self.limit_s:g} s")
         return replace(ended[0], detail=harmless(self.redact(ended[0].detail)))
 

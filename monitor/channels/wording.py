@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from monitor.alerts import CHECKER, Alert, Notification
 from monitor.channels.templates import BUILT_IN, Templates
-from monitor.model import Event, Severity
+from monitor.model import Event, Kind, Severity
 from monitor.units import format_duration, plain, seconds_between, to_rfc3339
 
 MANUAL, ACKNOWLEDGED, TEST = "manual", "acknowledged", "test"
@@ -38,6 +38,13 @@ _TEXTS = (
     *("where", "since", "how_bad", "affected", "why", "message", "again", "last_time", "ended", "acknowledged_by"),
     *("sent_by", "check_url", "silence_url", "runbook", "owner"),
 )
+# What sentences say for the kind's own word.
+_SAID_AS = {
+    Kind.TIMEOUT: ("timeout", "timed out", " within ", " hangs "),
+    Kind.DNS: ("dns", "resolve"),
+    Kind.TLS: ("tls", "ssl", "certificate"),
+    Kind.UNCONFIGURED: ("not configured", "not set"),
+}
 _STATUS = {"manual": "ALERT", "reported": "ALERT", "rule": "ALERT", "warn": "WARN", "flaps": "FLAPS", TEST: "TEST"}
 
 
@@ -153,7 +160,7 @@ def words_of_one(member: Member, letterhead: Letterhead, now: datetime) -> dict[
         "since": _since(member, letterhead, now),
         "how_bad": f"{alert.severity.value} ({alert.severity.word}), {alert.category.value}",
         "affected": _affected(alert),
-        "why": f"{alert.kind.value}: {harmless(alert.message)}" if alert.kind else harmless(alert.message),
+        "why": _why(alert),
         "message": harmless(alert.message),
         "again": f"seen {alert.count:,} times, last {letterhead.show(alert.seen_at)}" if alert.count > 1 else "",
         "last_time": harmless(alert.previous),
@@ -170,6 +177,14 @@ def words_of_one(member: Member, letterhead: Letterhead, now: datetime) -> dict[
     }
     heading = heading_of(member, now)
     return _frame((member,), heading, letterhead, now) | said | {"rows": _rows(said)}
+
+
+def _why(alert: Alert) -> str:
+    """Return what is wrong, with its kind before it where the sentence itself does not name it."""
+    message = harmless(alert.message)
+    if alert.kind is None or any(word in message.lower() for word in _SAID_AS.get(alert.kind, (alert.kind.value,))):
+        return message
+    return f"{alert.kind.value}: {message}"
 
 
 def words_of_many(members: Sequence[Member], letterhead: Letterhead, now: datetime) -> dict[str, Any]:

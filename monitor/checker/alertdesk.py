@@ -88,6 +88,7 @@ class AlertDesk:
         self._unstored: list[AlertEvent] = []
         self._again: dict[str, datetime] = {}
         self._counted: dict[str, _Counted] = {}
+        self._ticked_at = utc_now()
 
     def configure(self, world: World, redact: Callable[[str], str], is_start: bool) -> None:
         """Take in who is to be told now: what is open is asked anew, and what a crash has left undone is done."""
@@ -140,11 +141,12 @@ class AlertDesk:
             log.info("Greenwall sees again: %s", view.reason)
             self.take(on_sight(alert, view.reason, now))
 
-    def removed(self, name: str) -> None:
-        """Close the alert of a check that is no longer configured, and tell who was told of it."""
+    def removed(self, name: str, is_disabled: bool = False) -> None:
+        """Close the alert of a check that is no longer configured, or not enabled, and tell who was told of it."""
         alert = self.book.latest(name)
         if alert and alert.is_open:
-            self.take(on_removed(alert, utc_now()))
+            what = "is not enabled in the configuration" if is_disabled else "was removed from the configuration"
+            self.take(on_removed(alert, utc_now(), f"the check {what}"))
 
     def take(self, decision: Decision) -> Alert | None:
         """Store what was decided and what is to be told of it; return the alert, or None when nothing happened."""
@@ -171,6 +173,10 @@ class AlertDesk:
 
     def tick(self, now: datetime) -> None:
         """Do what is due: suppressions that end, alerts that expire, escalations, reminders, the end of a silence."""
+        if now < self._ticked_at:
+            # The clock was set back: what was to be asked by it may be years away.
+            self.look_again()
+        self._ticked_at = now
         for identifier in list(self._counted):
             alert = self.book.get(identifier)
             if alert and seconds_between(alert.seen_at, now) >= counted_every_s(alert, now):

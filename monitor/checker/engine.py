@@ -54,7 +54,8 @@ BEAT_S = 1.0
 SOON_S = 0.2
 TICK_S = 0.2
 COMPACT_EVERY_S = 600.0
-DELIVERY_WORKERS = 8
+# A channel sends one message at a time: so many may hang and none waits. Threads begin when they are needed.
+DELIVERY_WORKERS = 64
 LAST_MESSAGES_S = 6.0
 
 
@@ -118,16 +119,12 @@ class Leader:
         self._orders.longest_silence_s = loaded.config.general.longest_silence
         self._parents.configure(loaded.checks)
         was_blind = states is not None and not self._deliver_only and self._desk.book.blindness() is not None
-        gone = self._watch.configure(
-            loaded.checks, setting, partial(redacted, redact), loaded.config.vantage, was_blind
-        )
+        self._watch.configure(loaded.checks, setting, partial(redacted, redact), loaded.config.vantage, was_blind)
         if states is not None:
             self._watch.adopt(states)
-            gone_names = {a.resource for a in self._desk.book.open() if a.source == "check"} - set(loaded.checks)
-        else:
-            gone_names = {watched.check.name for watched in gone}
-        for name in gone_names:
-            self._desk.removed(name)
+        enabled = {name for name, check in loaded.checks.items() if check.enabled}
+        for name in {alert.resource for alert in self._desk.book.open() if alert.source == "check"} - enabled:
+            self._desk.removed(name, name in loaded.checks)
         self._configure_telling(loaded, states is not None)
         self._timetable.plan([] if self._deliver_only else turns(self._watch.watched.values(), utc_now()))
         self._troubles.over("config")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from monitor.alerts import Alert, AlertStatus, Report, acknowledge, on_report, resolve, suppress
+from monitor.alerts import Alert, AlertStatus, Report, acknowledge, alert_id, on_report, resolve, suppress
 from monitor.channels import Receipt, trial_message
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.remedying import Remedies
@@ -20,7 +20,7 @@ from monitor.history.results import ResultLog
 from monitor.history.snapshot import Applied
 from monitor.model import Category, Flag, Json, Result, Severity
 from monitor.silences import end, make
-from monitor.units import did_you_mean, format_duration, from_rfc3339, plain, to_rfc3339, utc_now
+from monitor.units import LATEST_YEAR, did_you_mean, format_duration, from_rfc3339, plain, to_rfc3339, utc_now
 
 
 class Refused(ValueError):
@@ -190,8 +190,11 @@ class Orders:
             opening="manual",
             channels=channels,
         )
-        # Each that somebody sends is one of its own.
-        taken = self._desk.take(on_report(report, None, None, command.by, utc_now()))
+        # Each that somebody sends is one of its own. A crash may leave the command in the inbox though it was done.
+        identifier = alert_id(command.id, command.at)
+        taken = self._desk.book.get(identifier) or self._desk.take(
+            on_report(report, None, None, command.by, utc_now(), identifier=identifier)
+        )
         told = ", ".join(taken.told) if taken else ""
         return f"alert for {command.target} goes to {told}", taken
 
@@ -257,11 +260,15 @@ def _note(command: Command) -> str:
 
 def _time(command: Command, key: str) -> datetime:
     try:
-        return from_rfc3339(str(command.options.get(key)))
+        at = from_rfc3339(str(command.options.get(key)))
     except ValueError as error:
         raise Refused(
             f"{key}: expected a time such as 2026-11-21T14:00:00Z, got {command.options.get(key)!r}"
         ) from error
+    if at.year >= LATEST_YEAR:
+        # At the end of the calendar, zones would have no time to show for it.
+        raise Refused(f"{key}: expected a time before the year {LATEST_YEAR}, got {to_rfc3339(at)}")
+    return at
 
 
 def _list(value: Json) -> list[Json]:

@@ -74,11 +74,8 @@ class Watch:
         redact: Callable[[Outcome], Outcome],
         vantage: VantageBlock | None = None,
         blind: bool = False,
-    ) -> list[Watched]:
-        """Watch these checks from now on; return those that are no longer watched.
-
-        `blind`: Greenwall could not see when the last checker ended.
-        """
+    ) -> None:
+        """Watch these checks from now on. `blind`: Greenwall could not see when the last checker ended."""
         now, before = utc_now(), self.watched
         self._setting, self._redact, self._configured_at = setting, redact, now
         self.watched = {}
@@ -94,7 +91,6 @@ class Watch:
         self.dirty.update(self.watched)
         self._grouping.configure(checks)
         self.sight.configure(vantage, blind)
-        return [gone for name, gone in before.items() if name not in checks]
 
     def adopt(self, states: Mapping[str, CheckState]) -> None:
         """Take over states from before a restart."""

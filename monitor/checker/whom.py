@@ -82,5 +82,6 @@ def _ways(loaded: LoadedConfig, channels: Mapping[str, Channel]) -> dict[str, Wa
     for name, channel in channels.items():
         block = blocks.get(name)
         fallback = (block.fallback if block else None) or LAST_RESORT
-        ways[name] = Way(channel.problem, channel.joins, block.per_hour if block else None, fallback)
+        per_hour = block.per_hour if block else None
+        ways[name] = Way(channel.problem, channel.joins, per_hour, fallback, tuple(channel.severities))
     return ways

@@ -12,9 +12,10 @@ import click
 from monitor import commands
 from monitor.alerts import Alert
 from monitor.cli.group import checker_for_a_moment, cli, loaded_config, who
-from monitor.config import Place
+from monitor.config import Match, Place
 from monitor.history.snapshot import Applied
 from monitor.model import Severity
+from monitor.silences import misses
 from monitor.units import format_duration, from_rfc3339, parse_duration, seconds_between, to_rfc3339, utc_now
 from monitor.views import Views
 
@@ -150,6 +151,8 @@ def silence(
         place,
         lambda: commands.silence(place, said, ends_at, who(), note, begins_at, until_resolved or "", maintenance),
     )
+    for miss in misses(Match.model_validate(said), Views(place).meant()):
+        click.secho(f"Warning: {miss}", fg="yellow", err=True)
 
 
 @cli.command("end-silence")

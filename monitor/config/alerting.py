@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from monitor.config.fields import (
     Block,
@@ -24,6 +24,7 @@ from monitor.config.matching import Match, Severities
 from monitor.model import Severity
 from monitor.occurrence import WEEK, DayTimes
 from monitor.oncall import Instead, OnCall
+from monitor.units import LATEST_YEAR
 from monitor.windows import CronWindow, OnceWindow, Stretch, WeeklyWindow, Window
 
 
@@ -44,6 +45,9 @@ def _moment(value: object) -> object:
             raise ValueError(f"expected a time such as 2026-12-01T20:00:00+01:00, got {value!r}") from error
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError(f"expected a time with its zone such as 2026-12-01T20:00:00+01:00, got {value!s}")
+    # At the ends of the calendar, zones have no time to show for it.
+    if not 1 < value.year < LATEST_YEAR:
+        raise ValueError(f"expected a time before the year {LATEST_YEAR}, got {value!s}")
     return value.astimezone(UTC)
 
 
@@ -101,6 +105,13 @@ class RouteBlock(Block):
     )
     loud: Severities = Field((Severity.P1,), description="severities that quiet hours do not hold back")
     goes_on: bool = Field(False, alias="continue", description="routes below it are asked, too")
+
+    @field_validator("name")
+    @classmethod
+    def _can_be_told_from_its_groups(cls, name: str) -> str:
+        if "|" in name:
+            raise ValueError(f"expected a name without `|`, got {name!r}")
+        return name
 
 
 class InsteadBlock(Block):

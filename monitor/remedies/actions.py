@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from monitor.config import Action, CommandAction, DockerRestart, HttpPost, SystemdRestart, make_redactor
@@ -21,6 +21,9 @@ from monitor.probes.program import Ended, clean_environment, run_program
 from monitor.probes.redaction import redactor_for, secrets_among, secrets_of_url
 from monitor.probes.systemd import systemctl_environment
 from monitor.units import format_duration, plain
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest
 
 # After its timeout a remedy has this long to give up by itself.
 _GRACE_S = 1.0
@@ -58,6 +61,7 @@ def _post(action: HttpPost) -> Tried:
             action.url,
             json=action.payload,
             headers=dict(action.headers),
+            auth=_as_written,
             timeout=action.timeout,
             allow_redirects=False,
             stream=True,
@@ -68,6 +72,15 @@ def _post(action: HttpPost) -> Tried:
     except (requests.RequestException, ValueError, TypeError) as error:
         said = _without_secrets(action)(f"{type(error).__name__}: {error}")
         return Tried(False, plain(f"http_post failed: {said}"))
+
+
+def _as_written(request: PreparedRequest) -> PreparedRequest:
+    """Log in as the URL says, or not at all: requests would put what ~/.netrc says over a header of the file's."""
+    from requests.auth import HTTPBasicAuth
+    from requests.utils import get_auth_from_url
+
+    user, password = get_auth_from_url(request.url or "")
+    return HTTPBasicAuth(user, password)(request) if user or password else request
 
 
 def _without_secrets(action: HttpPost) -> Callable[[str], str]:

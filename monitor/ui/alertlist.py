@@ -10,13 +10,16 @@ import streamlit as st
 from monitor.alerts import Alert, AlertStatus
 from monitor.history.snapshot import Snapshot
 from monitor.model import Severity
-from monitor.ui import alertacts, markup, sections, words
+from monitor.silences import Silence, quiet
+from monitor.ui import alertacts, markup, sections, timeline, words
 from monitor.ui.shared import views
 from monitor.units import clip, format_duration, seconds_between, utc_now
 
 SHOWN, HELD_SHOWN, OF_CHECK_SHOWN = 50, 100, 8
 DAYS = {"24 h": 1, "7 days": 7, "30 days": 30}
 ALL = "all"
+_UNTOLD = ":material/notifications_off:"
+_ICONS = {AlertStatus.ACKNOWLEDGED: ":material/back_hand:"}
 
 
 def worst_first(alert: Alert) -> tuple[str, bool, float]:
@@ -48,13 +51,44 @@ def said(alert: Alert, zone: str) -> list[str]:
     return parts
 
 
-def card(alert: Alert, zone: str, acting: bool) -> None:
-    """Draw one line of an alert, with the short of it below, and what is done to it most beside it."""
-    title = words.md(clip(alert.title, 80))
+def unheard(alert: Alert, holding: Sequence[Silence], zone: str) -> str:
+    """Return in a few words why nobody is told more of an open alert now; empty where somebody is."""
+    if alert.suppressed_until:
+        return f"suppressed until {words.until(alert.suppressed_until, zone)}"
+    if alert.acknowledged_by:
+        return f"taken by {clip(alert.acknowledged_by, 30)}"
+    hushed = quiet(alert.subject, holding, utc_now()) if alert.source != "manual" else None
+    if hushed:
+        word = "in maintenance" if hushed.silence.is_maintenance else "silenced"
+        return f"{word} until {words.until(hushed.until, zone)}"
+    if alert.untold:
+        return f"nobody is told: {clip(timeline.reason_words(alert.untold), 60)}"
+    waiting = [one.not_before for one in alert.notifications.values() if one.not_before and not one.ended]
+    # Somebody else may have been told meanwhile, by a route without quiet hours.
+    if waiting and len(waiting) == len(alert.notifications):
+        return f"quiet hours until {words.until(min(waiting), zone)}"
+    return ""
+
+
+def line(alert: Alert, holding: Sequence[Silence], zone: str) -> str:
+    """Return what a closed row says, as Markdown; on a laptop it is one line."""
     badges = f"{words.alert_badge(alert.status)} {words.severity_badge(alert.severity)}"
+    if not alert.is_open:
+        when = f"{words.short(alert.opened_at, zone)}, {lasting(alert)}"
+        return f"{badges} **{words.md(clip(alert.title, 80))}** :gray[{words.md(when)}]"
+    why = unheard(alert, holding, zone)
+    title = words.md(clip(alert.title, 50 if why else 80))
+    icon = _ICONS.get(alert.status, _UNTOLD)
+    # A line of a phone must not end between a number and its unit.
+    lasts = words.md(lasting(alert)).replace(" ", "\u00a0")
+    why = words.md(why).replace(" until ", " until\u00a0")
+    return f"{badges} **{title}** :gray[{lasts}{f' · {icon} {why}' if why else ''}]"
+
+
+def card(alert: Alert, holding: Sequence[Silence], zone: str, acting: bool) -> None:
+    """Draw one line of an alert, with the short of it below, and what is done to it most beside it."""
     with st.container(horizontal=True, gap="small"):
-        when = "" if alert.is_open else f"{words.short(alert.opened_at, zone)}, "
-        with st.expander(f"{badges} **{title}** :gray[{words.md(when + lasting(alert))}]"):
+        with st.expander(line(alert, holding, zone)):
             st.text(alert.message)
             st.caption(" · ".join(said(alert, zone)))
             if alert.previous:
@@ -121,9 +155,10 @@ def listed(alerts: Sequence[Alert], snapshot: Snapshot, acting: bool, key: str) 
     shown = filtered(alerts, snapshot, key)
     if not shown:
         st.info("No alert matches these filters.", icon=":material/filter_alt_off:")
+    holding = views().holding()
     with st.container(gap="xsmall"):
         for alert in shown[:SHOWN]:
-            card(alert, snapshot.checker.timezone, acting)
+            card(alert, holding, snapshot.checker.timezone, acting)
     if len(shown) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(shown)}. Search or filter for the others.")
 

@@ -163,7 +163,7 @@ def _listed(alert: Alert, zone: str) -> list[Fact]:
         "Tags": ", ".join(alert.tags),
         "Seen": f"{alert.count:,} time{'s' if alert.count != 1 else ''}",
         "First seen": moment(alert.opened_at),
-        "Last seen": moment(alert.seen_at),
+        "Last seen": moment(alert.seen_at) if alert.seen_at > alert.opened_at else "",
         "Expires": moment(alert.expires_at),
         "Acknowledged": moment(alert.acknowledged_at),
         "Ended": moment(alert.resolved_at),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from monitor import commands
@@ -29,9 +31,9 @@ def show(snapshot: Snapshot) -> None:
         _channel(channel, acting)
     missing = [one for one in snapshot.channels if not one.configured]
     if missing:
-        st.subheader("Not configured", anchor=False)
-        lines = "\n".join(f"- **{words.md(one.name)}**: {words.md(one.problem)}" for one in missing)
-        st.markdown(f"{lines}\n\n`.env` beside `checks.yaml` is read again when it is saved.")
+        with st.expander(f"{len(missing)} not configured", icon=":material/settings:"):
+            lines = "\n".join(f"- **{words.md(one.name)}**: {words.md(one.problem)}" for one in missing)
+            st.markdown(f"{lines}\n\n`.env` beside `checks.yaml` is read again when it is saved.")
     _preview()
 
 
@@ -81,10 +83,6 @@ def _preview() -> None:
 # ---- by hand
 
 
-def label(channel: ChannelInfo) -> str:
-    return channel.name if channel.configured else f"{channel.name} (unconfigured)"
-
-
 def receipts(alert: Alert) -> None:
     """Say what each channel answered to the opening of this alert."""
     for sent in alert.notifications.values():
@@ -105,7 +103,6 @@ def show_receipts(identifier: str) -> None:
 def send_by_hand(snapshot: Snapshot) -> None:
     if not frame.gate("send an alert"):
         return
-    channels = {channel.name: channel for channel in snapshot.channels}
     with st.form("manual", clear_on_submit=False):
         left, right = st.columns([2, 1])
         service = left.selectbox(
@@ -113,15 +110,25 @@ def send_by_hand(snapshot: Snapshot) -> None:
         )
         severity = right.selectbox("Severity", list(Severity), index=1, format_func=lambda s: f"{s.value} {s.word}")
         message = st.text_area("Message", max_chars=2000, placeholder="what people need to know, and what to do")
-        chosen = st.pills(
-            "Channels", list(channels), selection_mode="multi", format_func=lambda name: label(channels[name])
-        )
+        chosen = _channels(snapshot.channels)
         st.caption("Without a channel it goes by route, else to every one that is configured, else to the console.")
         sent = st.form_submit_button("Send alert", type="primary", icon=":material/send:")
     if sent:
         send(service, severity or Severity.P2, message, chosen)
     if st.session_state.get("manual_alert"):
         show_receipts(st.session_state["manual_alert"])
+
+
+def _channels(channels: Sequence[ChannelInfo]) -> list[str]:
+    """Draw the channels, those that cannot send folded; return the names of the chosen."""
+    configured = [one.name for one in channels if one.configured]
+    missing = [one.name for one in channels if not one.configured]
+    chosen = st.pills("Channels", configured, selection_mode="multi")
+    if not missing:
+        return chosen
+    with st.expander(f"{len(missing)} not configured"):
+        lacking = st.pills("A receipt says what is missing", missing, selection_mode="multi", key="not-configured")
+    return [*chosen, *lacking]
 
 
 def send(service: str | None, severity: Severity, message: str, chosen: list[str]) -> None:

@@ -26,6 +26,10 @@ _FRAME = f"""<style>
   div:has(> .st-key-wide) {{ display: none; }}
   /* beside an alert there is room for the hand alone; its word stays for those who hear it */
   [class*="st-key-ack-"] button p {{ position: absolute; clip-path: inset(50%); }}
+  /* Streamlit scrolls a choice that is too wide, which cuts it off where nobody sees that it goes on */
+  [data-testid="stButtonGroup"] > [role="radiogroup"] {{ flex-wrap: wrap; row-gap: 0.25rem; mask: none; }}
+  [data-testid="stElementContainer"]:has(> [data-testid="stMetric"]) {{ flex: 1 1 auto; }}
+  [data-testid="stMetricValue"] {{ font-size: 1.5rem; }}
 }}
 @media (min-width: 641px) {{ div:has(> .st-key-narrow) {{ display: none; }} }}
 div:has(> .st-key-news) {{ position: absolute; }}

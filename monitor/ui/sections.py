@@ -18,7 +18,7 @@ from monitor.config import CheckBase
 from monitor.config.kinds.heartbeat import HeartbeatCheck
 from monitor.config.kinds.steps import StepsCheck
 from monitor.history.snapshot import CheckEntry, Snapshot
-from monitor.model import Kind, Status
+from monitor.model import Flag, Kind, Status
 from monitor.pings import Ping
 from monitor.ui import cached, facts, markup, words
 from monitor.ui.facts import Fact
@@ -161,8 +161,13 @@ def members(entry: CheckEntry, snapshot: Snapshot, names: Sequence[str], observe
 
 def _rows(snapshot: Snapshot, names: Sequence[str]) -> list[tuple[markup.Cell, ...]]:
     entries = [snapshot.checks[name] for name in names if name in snapshot.checks]
-    entries.sort(key=lambda one: (one.state.status.badness, one.name))
+    entries.sort(key=_worst_first)
     return [(link(one), status_of(one), one.state.message) for one in entries[:MOST_ROWS]]
+
+
+def _worst_first(entry: CheckEntry) -> tuple[int, bool, str, str]:
+    rests = not entry.state.flags.isdisjoint((Flag.MAINTENANCE, Flag.PAUSED))
+    return entry.state.status.badness, rests, entry.severity.value, entry.name
 
 
 def link(entry: CheckEntry) -> markup.Link:

@@ -14,6 +14,7 @@ from monitor.alerts import Alert
 from monitor.config import Match, faults
 from monitor.history.snapshot import Snapshot
 from monitor.model import Category, Json, Severity, Subject
+from monitor.silences import misses
 from monitor.ui import frame, words
 from monitor.ui.shared import views
 from monitor.units import format_duration, utc_now
@@ -103,6 +104,8 @@ def _covered(match: Mapping[str, Json]) -> list[str]:
     except ValidationError as error:
         st.error(words.md("; ".join(faults(error, Match))))
         return []
+    for miss in misses(meant, views().meant()):
+        st.caption(f":orange[:material/warning:] {words.md(miss[0].upper() + miss[1:])}.")
     names = [name for name, subject in views().subjects().items() if meant.covers(subject)]
     shown = ", ".join(words.md(name) for name in names[:_NAMED])
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""

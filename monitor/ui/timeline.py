@@ -240,5 +240,5 @@ _WORDS: dict[What, Callable[[AlertEvent], str]] = {
     What.RESUMED: _with_note("may be told again"),
     What.REMEDY: _with_note("remedy"),
     What.ROUTED: _routed,
-    What.NOT_TOLD: lambda event: f"nobody is told: {reason_words(event.note)}",
+    What.NOT_TOLD: lambda event: f"nobody is told: {reason_words(event.note)}" if event.note else "may be told again",
 }

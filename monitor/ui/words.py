@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from monitor.alerts import AlertStatus
 from monitor.model import Flag, Severity, Status
-from monitor.units import format_duration, seconds_between, utc_now
+from monitor.units import LATEST_YEAR, format_duration, seconds_between, utc_now
 
 SIGNS = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
 _COLOURS = {Status.OK: "green", Status.WARN: "orange", Status.FAIL: "red", Status.UNKNOWN: "gray"}
@@ -68,6 +68,17 @@ def short(at: datetime, timezone: str) -> str:
     return f"{at.astimezone(ZoneInfo(timezone)):%a %d %b %H:%M:%S}"
 
 
+def _there(at: datetime, timezone: str) -> datetime:
+    # The last day of all has no time in every zone.
+    return min(at, datetime(LATEST_YEAR, 1, 1, tzinfo=UTC)).astimezone(ZoneInfo(timezone))
+
+
 def local(at: datetime, timezone: str) -> str:
     """Return the time in the zone, named: `2026-11-21 19:33:07 IST`."""
-    return f"{at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{_there(at, timezone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def until(at: datetime, timezone: str) -> str:
+    """Return a time to come as briefly as it is told: `16:58`, on another day `Sun 22 Nov 16:58`."""
+    there, now = _there(at, timezone), utc_now().astimezone(ZoneInfo(timezone))
+    return f"{there:%H:%M}" if there.date() == now.date() else f"{there:%a %d %b %H:%M}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -53,6 +53,14 @@ def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def _in_calendar(value: datetime) -> datetime:
+    try:
+        to_rfc3339(value if value.tzinfo else value.replace(tzinfo=UTC))
+    except OverflowError as error:
+        raise ValueError("expected a time from the year 1 to 9999 in UTC") from error
+    return value
+
+
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_says_something)]
 Lines = Annotated[tuple[Annotated[str, Field(max_length=1000)], ...], BeforeValidator(_one_or_many)]
 Names = Annotated[tuple[Line, ...], BeforeValidator(_one_or_many), Field(max_length=50)]
@@ -81,7 +89,7 @@ class ReportBody(BaseModel):
     channels: Names | None = None
     ttl: Duration | None = None
     status: Literal["firing", "resolved"] = "firing"
-    starts_at: datetime | None = None
+    starts_at: Annotated[datetime, AfterValidator(_in_calendar)] | None = None
 
     def identity(self) -> tuple[str, str]:
         """Return the type and the resource: what is the same alert."""

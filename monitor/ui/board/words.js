@@ -98,6 +98,9 @@ function ownerOf(check) {
   if (check.status === "OK") return { before: "", name: "", nobody: false };
   if (check.flags.includes("acknowledged")) return { before: name ? "acknowledged by " : "acknowledged", name, nobody: false };
   if (name) return { before: "with ", name, nobody: false };
+  if (check.alert === "SUPPRESSED") return { before: "suppressed", name: "", nobody: false };
+  // A warning opens an alert only where it is wanted, and what was resolved by hand has none either.
+  if (!check.alert) return { before: "no alert", name: "", nobody: false };
   return { before: "nobody has it yet", name: "", nobody: true };
 }
 
