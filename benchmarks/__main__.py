@@ -1,5 +1,5 @@
-"""Prints every figure: `python -m benchmarks [cost] [https] [scale] [hanging] [reading] [telling] [storm]`, all of them
-without a word.
+"""Prints every figure: `python -m benchmarks [cost] [https] [scale] [hanging] [reading] [telling] [storm]
+[uptime]`, all of them without a word.
 
 CPU time is that of the measured processes alone, without nginx. Compare ratios: milliseconds depend on the machine.
 """
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import alerts, prometheus
+from benchmarks import alerts, history, prometheus
 from benchmarks.bare import cpu_ms_each, pycurl_loop, requests_loop
 from benchmarks.greenwall import ROOT, Figures, Load, measure, write_checks
 from benchmarks.servers import Web, nginx, silent_server
@@ -123,7 +123,14 @@ def storm(_web: Web, folder: Path) -> None:
     print(f"\nlateness p99 {seen.late_before_s * 1000:.1f} ms before it, {seen.late_s * 1000:.1f} ms after", flush=True)
 
 
-ORDER = (cost, https, scale, hanging, reading, telling, storm)
+def uptime(_web: Web, folder: Path) -> None:
+    """What the Uptime page asks, of 500 checks every 30 s."""
+    print("\n## Uptime and latencies of 500 checks every 30 s\n\n| | | s | CPU-s | MB |\n|---|---|---|---|---|")
+    for span, label, (took_s, cpu_s, memory_mb) in history.figures(folder / "history"):
+        print(f"| {span} | {label} | {took_s:.1f} | {cpu_s:.1f} | {memory_mb:.0f} |", flush=True)
+
+
+ORDER = (cost, https, scale, hanging, reading, telling, storm, uptime)
 PARTS: dict[str, Callable[[Web, Path], None]] = {part.__name__: part for part in ORDER}
 
 

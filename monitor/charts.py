@@ -350,15 +350,10 @@ def _time_axis(times: pd.Series[Any]) -> alt.Axis:
     return alt.Axis(format=form, grid=False, tickCount=8, labelOverlap=True)
 
 
-def latency_bands(seconds: pd.DataFrame, timezone: str, bucket_s: float, palette: Palette) -> Any:
+def latency_bands(latency: pd.DataFrame, timezone: str, bucket_s: float, palette: Palette) -> Any:
     """Return the median and 95th percentile of one check's latency by bucket, broken where nothing was watched."""
-    frame = (
-        seconds.dropna(subset=["p50_ms"])
-        .groupby("bucket", as_index=False)
-        .agg(p50_ms=("p50_ms", "median"), p95_ms=("p95_ms", "max"))
-    )
-    gaps = (frame["bucket"].diff().dt.total_seconds() > 1.5 * bucket_s).cumsum()
-    frame = frame.assign(at=wall_clock(frame["bucket"], timezone), piece=gaps)
+    gaps = (latency["bucket"].diff().dt.total_seconds() > 1.5 * bucket_s).cumsum()
+    frame = latency.assign(at=wall_clock(latency["bucket"], timezone), piece=gaps)
     x = alt.X("at:T", title=None, axis=_time_axis(frame["at"]))
     tips = [
         alt.Tooltip("at:T", title="from", format="%Y-%m-%d %H:%M"),

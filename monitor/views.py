@@ -32,7 +32,9 @@ from monitor.config import (
 from monitor.diagnosis import Evidence, gather
 from monitor.diagnosis.target import shown_url
 from monitor.history.alertlog import BookReader
-from monitor.history.query import DamagedHistory, changes_frame, results_frame, seconds_frame, totals
+from monitor.history.latency import latency_by_bucket, latency_by_check
+from monitor.history.query import DamagedHistory, changes_frame, results_frame
+from monitor.history.seconds import seconds_frame, totals
 from monitor.history.silencelog import read_silences
 from monitor.history.snapshot import Snapshot
 from monitor.history.statefile import StateFile
@@ -266,8 +268,16 @@ class Views:
         return results_frame(self.place.results, since, until, name, statuses, newest)
 
     def seconds(self, since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
-        """Return name, bucket, status, seconds, verdicts, p50_ms, p95_ms."""
+        """Return name, bucket, status, seconds, verdicts."""
         return seconds_frame(self.place.results, since, until, bucket_s)
+
+    def latencies(self, since: datetime, until: datetime) -> pd.DataFrame:
+        """Return name, p50_ms, p95_ms of each check, within 1 %."""
+        return latency_by_check(self.place.results, since, until)
+
+    def latency(self, since: datetime, until: datetime, bucket_s: float, name: str) -> pd.DataFrame:
+        """Return bucket, p50_ms, p95_ms of one check, exactly."""
+        return latency_by_bucket(self.place.results, since, until, bucket_s, name)
 
     def tallies(self, since: datetime, until: datetime) -> dict[str, Tally]:
         """Return how each check, endpoints checked by hand among them, spent the time."""

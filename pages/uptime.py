@@ -10,7 +10,7 @@ from monitor.history.snapshot import Snapshot
 from monitor.ledger import ACCOUNTING, Tally
 from monitor.reports import percent
 from monitor.ui import cached, frame
-from monitor.units import format_duration, format_ms, utc_now
+from monitor.units import format_duration, format_ms, seconds_between, utc_now
 from monitor.views import tallies
 
 # Span in seconds, and the bucket that makes about 50 bars of it.
@@ -18,9 +18,8 @@ SPANS = {"24 h": (86400.0, 1800.0), "7 days": (7 * 86400.0, 4 * 3600.0), "30 day
 CHARTED = 40
 
 
-def table_of(rows: dict[str, Tally], period_s: float, seconds: pd.DataFrame) -> pd.DataFrame:
+def table_of(rows: dict[str, Tally], period_s: float, latencies: dict[str, dict[str, float]]) -> pd.DataFrame:
     """Return one row a check: uptime, seconds by what was known, latency."""
-    latency = seconds.groupby("name").agg(p50=("p50_ms", "median"), p95=("p95_ms", "max"))
     return pd.DataFrame(
         {
             "check": name,
@@ -29,8 +28,8 @@ def table_of(rows: dict[str, Tally], period_s: float, seconds: pd.DataFrame) -> 
             "degraded": format_duration(one.degraded_s),
             "maintenance": format_duration(one.maintenance_s),
             "watched": percent(one.watched_s / period_s),
-            "median": format_ms(None if pd.isna(latency["p50"].get(name)) else latency["p50"][name]),
-            "p95": format_ms(None if pd.isna(latency["p95"].get(name)) else latency["p95"][name]),
+            "median": format_ms(latencies.get(name, {}).get("p50_ms")),
+            "p95": format_ms(latencies.get(name, {}).get("p95_ms")),
         }
         for name, one in rows.items()
     )
@@ -74,6 +73,10 @@ zone, colours = snapshot.checker.timezone, cached.palette()
 # Buckets end on a minute, so that viewers share one answer.
 until = utc_now().replace(second=0, microsecond=0) + timedelta(minutes=1)
 since = until - timedelta(seconds=period_s)
+if bucket_s >= 3600:
+    # Closed days are kept as sums by the hour: buckets that begin with one are answered from those.
+    since = since.replace(minute=0)
+    period_s = seconds_between(since, until)
 seconds = cached.seconds(since, until, bucket_s)
 seconds = seconds[seconds["name"].isin(names)]
 if seconds.empty:
@@ -94,13 +97,14 @@ if len(rows) > CHARTED:
     st.caption(f"The worst {CHARTED} of {len(rows)} checks are drawn; the table has all.")
 st.caption(
     f"{ACCOUNTING}. Times in {zone}. A cell has the colour of the worst that it saw; blue is "
-    "maintenance, grey was not watched."
+    "maintenance, grey was not watched. Median and p95 are those of all answers of the whole time, within 1 %."
 )
-st.dataframe(table_of(rows, period_s, seconds), hide_index=True)
-timed = [name for name in rows if seconds.loc[seconds["name"] == name, "p50_ms"].notna().any()]
+latencies = cached.latencies(since, until).set_index("name").to_dict("index")
+st.dataframe(table_of(rows, period_s, latencies), hide_index=True)
+timed = [name for name in rows if name in latencies]
 if timed:
     st.subheader("Latency", anchor=False)
     name = st.selectbox("Check", timed, label_visibility="collapsed")
-    one = seconds[seconds["name"] == name]
-    st.altair_chart(charts.latency_bands(one, zone, bucket_s, colours), width="stretch", key="latency")
+    latency = cached.latency(since, until, bucket_s, name)
+    st.altair_chart(charts.latency_bands(latency, zone, bucket_s, colours), width="stretch", key="latency")
     st.caption("Line: median. Band: up to the 95th percentile. A break is time that nobody watched.")

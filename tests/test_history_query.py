@@ -1,7 +1,11 @@
 """One history over JSONL and Parquet: the same answers before, during and after compaction."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.history.compaction import compact
-from monitor.history.query import changes_frame, connect, files_between, results_frame, seconds_frame, totals
+from monitor.history.latency import latency_by_bucket, latency_by_check
+from monitor.history.query import changes_frame, connect, files_between, results_frame
 from monitor.history.results import ResultLog, hour_file
+from monitor.history.seconds import seconds_frame, totals
 from monitor.ledger import Tally
 from monitor.model import Flag, Kind, Result, Status
 from monitor.units import after
@@ -23,6 +29,20 @@ from tests.make import at, quick, result
 HOUR, DAY = 3600.0, 86400.0
 EVER = (at(-400 * DAY), at(400 * DAY))
 COLUMNS = list(result().to_json())
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Results have rollups beside them: a folder for both, of each test's own."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder
+
+
+@contextmanager
+def a_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name) / "results"
 
 
 def write(folder: Path, *results: Result) -> None:
@@ -98,7 +118,7 @@ def test_seconds_are_summed_by_check_bucket_and_status(tmp_path: Path) -> None:
 
     frame = seconds_frame(tmp_path, at(0), at(120), bucket_s=60)
 
-    assert list(frame.columns) == ["name", "bucket", "status", "seconds", "verdicts", "p50_ms", "p95_ms"]
+    assert list(frame.columns) == ["name", "bucket", "status", "seconds", "verdicts"]
     assert parts(frame) == [
         ("db", at(0), "OK", 5.0, 1),
         # The verdict of the last moment stands for the 40 s before it.
@@ -106,8 +126,10 @@ def test_seconds_are_summed_by_check_bucket_and_status(tmp_path: Path) -> None:
         ("shop", at(0), "OK", 20.0, 2),
         ("shop", at(60), "OK", 10.0, 1),
     ]
-    assert frame["p50_ms"][2] == pytest.approx(20.0)
-    assert frame["p95_ms"][2] == pytest.approx(29.0)
+    latency = latency_by_bucket(tmp_path, at(0), at(120), 60, "shop")
+    assert list(latency.columns) == ["bucket", "p50_ms", "p95_ms"]
+    assert latency["p50_ms"][0] == pytest.approx(20.0)
+    assert latency["p95_ms"][0] == pytest.approx(29.0)
     assert sorted(totals(tmp_path, at(0), at(120))) == [("db", "OK", 5.0), ("shop", "FAIL", 40.0), ("shop", "OK", 30.0)]
 
 
@@ -138,7 +160,8 @@ def test_a_verdict_over_a_weekend_is_split_over_its_days(tmp_path: Path) -> None
             compact(tmp_path, at(9 * DAY), 90)
         saturday = seconds_frame(tmp_path, days[2], days[3], DAY)
         assert parts(saturday) == [("shop", days[2], "FAIL", DAY, 0)]
-        assert saturday["p50_ms"].isna().all()
+        assert latency_by_bucket(tmp_path, days[2], days[3], DAY, "shop").empty
+        assert latency_by_check(tmp_path, days[2], days[3]).empty
         assert tallies(totals(tmp_path, days[2], days[3]), DAY)["shop"] == Tally(down_s=DAY)
     assert parts(seconds_frame(tmp_path, monday, after(monday, DAY), DAY)) == []
 
@@ -150,7 +173,8 @@ def test_a_latency_counts_where_its_verdict_was_reached(tmp_path: Path) -> None:
 
     assert list(frame["seconds"]) == [60, 60, 30]
     assert list(frame["verdicts"]) == [0, 0, 1]
-    assert list(frame["p50_ms"].fillna(0)) == [0, 0, 7.0]
+    latency = latency_by_bucket(tmp_path, at(0), at(180), 60, "shop")
+    assert [(r.bucket.to_pydatetime(), r.p50_ms) for r in latency.itertuples()] == [(at(120), 7.0)]
 
 
 def test_parts_of_verdicts_are_found_from_files_that_begin_after_the_time_asked_for(tmp_path: Path) -> None:
@@ -180,10 +204,10 @@ MS = st.integers(0, 30_000).map(lambda ms: ms / 1000)
 def test_the_parts_of_any_verdict_add_up_to_what_it_covers_of_the_time_asked_for(
     verdicts: list[tuple[float, float, Status]], low: float, length: float, bucket: float
 ) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with a_folder() as folder:
         lines = [result(s, when, f"c{n}", covers_s=covers) for n, (when, covers, s) in enumerate(verdicts)]
-        write(Path(name), *lines)
-        frame = seconds_frame(Path(name), at(low), at(low + length), bucket)
+        write(folder, *lines)
+        frame = seconds_frame(folder, at(low), at(low + length), bucket)
 
     wanted = {}
     for line, (when, covers, _) in zip(lines, verdicts, strict=True):
@@ -211,10 +235,10 @@ def test_a_life_of_verdicts_fills_no_bucket_beyond_its_length_and_the_tally_is_t
     for gap, was_watched, status in gaps:
         when = round(when + gap, 3)
         lines.append(result(status, when, covers_s=gap if was_watched else 0.0))
-    with tempfile.TemporaryDirectory() as name:
-        write(Path(name), *lines)
-        frame = seconds_frame(Path(name), at(low), at(low + length), bucket)
-        whole = totals(Path(name), at(low), at(low + length))
+    with a_folder() as folder:
+        write(folder, *lines)
+        frame = seconds_frame(folder, at(low), at(low + length), bucket)
+        whole = totals(folder, at(low), at(low + length))
 
     assert (frame.groupby("bucket")["seconds"].sum() <= bucket + 1e-5).all()
     sums = {status: seconds for _, status, seconds in whole}
@@ -253,6 +277,8 @@ def test_an_empty_history_gives_empty_frames_with_the_same_columns(tmp_path: Pat
         for ask in (
             lambda f: results_frame(f, *EVER),
             lambda f: seconds_frame(f, *EVER, bucket_s=DAY),
+            lambda f: latency_by_bucket(f, *EVER, DAY, "shop"),
+            lambda f: latency_by_check(f, *EVER),
             lambda f: changes_frame(f, *EVER),
         ):
             assert len(ask(empty)) == 0
@@ -269,6 +295,15 @@ def test_a_torn_line_and_a_damaged_one_are_left_out_and_the_rest_is_read(tmp_pat
     assert rows(tmp_path) == expected()
     with connect() as db:
         assert db.execute(f"SELECT count(*) FROM '{tmp_path}/*.parquet'").fetchone() == (len(expected()),)
+
+
+def test_the_database_writes_nothing_to_the_standard_output() -> None:
+    """Without a script it would take the program for an interactive one and draw a progress bar."""
+    script = (
+        "from monitor.history.query import connect\n"
+        "with connect() as db: print(db.execute(\"SELECT current_setting('enable_progress_bar')\").fetchone())"
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout == b"(False,)\n"
 
 
 def test_files_of_other_names_are_not_part_of_the_history(tmp_path: Path) -> None:
@@ -324,11 +359,11 @@ def test_a_closed_day_becomes_one_file_with_the_same_rows(tmp_path: Path) -> Non
 @settings(quick, max_examples=5)
 @given(st.lists(st.integers(8, 40), max_size=4))
 def test_the_rows_are_the_same_however_often_it_is_compacted(hours: list[int]) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        write(Path(name), *verdicts())
+    with a_folder() as folder:
+        write(folder, *verdicts())
         for hour in hours:
-            compact(Path(name), at(hour * HOUR), 90)
-        assert rows(Path(name)) == expected()
+            compact(folder, at(hour * HOUR), 90)
+        assert rows(folder) == expected()
 
 
 class Killed(BaseException):
@@ -452,11 +487,11 @@ def test_the_parts_are_the_period_with_maintenance_too(
         when = round(when + gap, 3)
         flags = (Flag.MAINTENANCE,) if is_planned else ()
         lines.append(result(status, when, covers_s=gap, flags=flags))
-    with tempfile.TemporaryDirectory() as name:
-        write(Path(name), *lines)
+    with a_folder() as folder:
+        write(folder, *lines)
         if is_compacted:
-            compact(Path(name), at(5 * DAY), 90)
-        whole = tallies(totals(Path(name), at(low), at(low + length)), length)
+            compact(folder, at(5 * DAY), 90)
+        whole = tallies(totals(folder, at(low), at(low + length)), length)
 
     wanted = dict.fromkeys(("OK", "WARN", "FAIL", "MAINTENANCE"), 0.0)
     for line, (gap, is_planned, status) in zip(lines, gaps, strict=True):

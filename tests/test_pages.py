@@ -452,6 +452,21 @@ def test_uptime_says_how_it_counts(folder: Path) -> None:
     assert "No check matches" in words(app)
 
 
+def test_one_slow_answer_of_sixty_is_neither_the_median_nor_the_95th_percentile(folder: Path) -> None:
+    write(folder)
+    log = ResultLog(folder / "data" / "results")
+    log.add(Result(utc_now(), "web", Outcome(Status.WARN, Kind.SLOW, "slow", 5000.0), covers_s=1.0))
+    log.flush()
+    log.close()
+    app = open_page("uptime")
+    for span in ("24 h", "7 days", "30 days"):
+        app.button_group[0].set_value([span]).run()
+        row = app.dataframe[0].value.set_index("check").loc["web"]
+        assert (row["median"], row["p95"]) == ("3 ms", "3 ms"), span
+        assert "within 1 %" in words(app)
+        assert "Latency" in [heading.value for heading in app.subheader]
+
+
 def test_a_cell_of_the_uptime_has_the_colour_of_the_worst_that_it_saw() -> None:
     hour, since = 3600.0, utc_now().replace(minute=0, second=0, microsecond=0)
     seen = [("web", since, "FAIL", 10.0), ("web", since, "OK", 3590.0)]

@@ -48,7 +48,7 @@ def _file(*rules: dict[str, Any]) -> str:
 def look(status: Status = OK, check: CheckBase | None = None, uptime: float | None = None, **fields: Any) -> Look:
     verdict = result(status, **fields)
     state, _ = advance(unchecked(at(-1)), verdict)
-    return Look(check or http_check(), state, verdict, uptime)
+    return Look(check or http_check(), state, verdict, lambda: uptime)
 
 
 class House:
@@ -70,7 +70,7 @@ class House:
             verdict = result(status, self.second, **fields)
             self.state, _ = advance(self.state, verdict)
             self.take(on_verdict(self.check, self.state, self.book.latest("shop"), verdict.at))
-            self.ask(Look(self.check, self.state, verdict, self.uptime))
+            self.ask(Look(self.check, self.state, verdict, lambda: self.uptime))
 
     def ask(self, seen: Look) -> None:
         now = seen.result.at
@@ -577,6 +577,60 @@ def test_what_is_older_than_a_day_leaves_bit_by_bit() -> None:
 
     assert before is not None and later is not None
     assert before < later < 100.0 == gone
+
+
+def test_a_clock_that_was_far_ahead_is_forgotten_once_it_is_set_right() -> None:
+    uptime = Uptime()
+    uptime.count(at(365 * 24 * 3600), 7200, is_up=False)
+    uptime.count(at(0), 3600, is_up=True)
+
+    assert uptime.percent(at(0)) == 100.0
+
+
+def test_a_clock_that_was_an_hour_ahead_loses_nothing_and_counts_nothing_twice() -> None:
+    uptime = Uptime()
+    uptime.count(at(0), 3 * 3600, is_up=True)
+    uptime.count(at(3600), 0, is_up=True)
+    uptime.count(at(60), 3600, is_up=False)
+
+    assert uptime.percent(at(60)) == pytest.approx(75.0)
+
+
+def test_what_was_counted_apart_is_added() -> None:
+    hour = int(at(0).timestamp() // 3600)
+    rows = [(hour - 1, "FAIL", 3600.0), (hour, "OK", 1800.0), (hour, "UNKNOWN", 99.0), (hour, "WARN", 1.0)]
+    for is_later_first in (True, False):
+        past, uptime = Uptime.of(rows), Uptime()
+        uptime.count(at(2 * 3600), 1799, is_up=True)
+        first, second = (uptime, past) if is_later_first else (past, uptime)
+        first.include(second)
+        assert first.percent(at(2 * 3600)) == pytest.approx(50.0)
+
+
+def test_what_was_counted_apart_a_day_ago_is_left_out() -> None:
+    hour = int(at(0).timestamp() // 3600)
+    uptime = Uptime()
+    uptime.count(at(26 * 3600), 7200, is_up=True)
+    uptime.include(Uptime.of([(hour, "FAIL", 3600.0)]))
+
+    assert uptime.percent(at(26 * 3600)) == 100.0
+
+
+@quick
+@given(st.lists(st.tuples(st.integers(0, 90_000), st.integers(1, 90_000), st.booleans()), max_size=30))
+def test_uptime_is_that_of_each_second_of_the_day(spans: list[tuple[int, int, bool]]) -> None:
+    begin, now = at().replace(minute=0, second=0, microsecond=0), 90_000
+    uptime = Uptime()
+    for until, seconds, is_up in sorted(spans):
+        uptime.count(begin + timedelta(seconds=until), seconds, is_up)
+    up, down = (
+        sum(max(until - max(until - seconds, now - 86_400), 0) for until, seconds, one in spans if one is is_up)
+        for is_up in (True, False)
+    )
+    percent = uptime.percent(begin + timedelta(seconds=now))
+
+    assert (percent is None) is (up + down < 3600)
+    assert percent is None or percent == pytest.approx(up / (up + down) * 100)
 
 
 @quick

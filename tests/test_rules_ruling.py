@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from monitor.alerts import Alert, AlertEvent, What
-from monitor.checker import Checker
-from monitor.checker import ruling as ruling_module
+from monitor.checker import Checker, uptimes
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.loop import Loop
 from monitor.checker.ruling import Ruling
 from monitor.config import ConfigFile, Place
+from monitor.history import child
 from monitor.history.jsonl import read_lines
 from monitor.history.results import ResultLog
 from monitor.model import Result, Severity, Status
@@ -57,7 +57,7 @@ class House:
 
         def is_known() -> bool:
             self.loop.run(0.01)
-            return self.ruling._knows_the_past
+            return not self.ruling._uptimes._unread
 
         eventually(is_known)
 
@@ -77,7 +77,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setattr(ruling_module, "PAST_AFTER_S", 0.0)
+    monkeypatch.setattr(uptimes, "READ_AFTER_S", 0.0)
     one = House(tmp_path)
     yield one
     one.close()
@@ -188,12 +188,10 @@ def test_the_uptime_of_the_day_before_the_start_is_read_from_the_history(tmp_pat
 def test_a_history_that_cannot_be_read_is_no_obstacle(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from monitor.history import query
-
     def broken(*_: object) -> None:
         raise OSError("no such disk")
 
-    monkeypatch.setattr(query, "seconds_rows", broken)
+    monkeypatch.setattr(child, "seconds_by_hour", broken)
     house.remember()
 
     assert "uptime_24h counts from now on: no such disk" in caplog.text

@@ -37,6 +37,7 @@ from monitor.checker.timetable import Timetable
 from monitor.checker.watch import Watch
 from monitor.checker.whom import Whom
 from monitor.config import CheckBase, ConfigError, ConfigFile, LoadedConfig
+from monitor.history import child
 from monitor.history.results import ResultLog
 from monitor.history.snapshot import ChannelInfo, CheckerInfo, Notice, OpenAlert, Snapshot
 from monitor.model import Flag, Result, Severity
@@ -341,7 +342,7 @@ class Leader:
 
 
 def _compact(results: Path, now: datetime, retention_days: int) -> None:
-    # The database is loaded when it is first needed, a minute after the start.
-    from monitor.history.compaction import compact
-
-    compact(results, now, retention_days)
+    try:
+        child.compact(results, now, retention_days)
+    except OSError as error:
+        log.error("compaction broke; the files stay as they are: %s", error)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor.config import CheckBase
+from monitor.history import child
 from monitor.history.results import results_since
 from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.state import AT_ONCE, CheckState, Rules, advance, unchecked
@@ -17,7 +18,7 @@ from monitor.units import utc_now
 log = logging.getLogger(__name__)
 # Without a snapshot the last day of results tells streaks and ticks.
 _LOOK_BACK = timedelta(days=1)
-# Most checks have run in the last lines of the hour file; older verdicts are asked for by SQL.
+# Most checks have run in the last lines of the hour file; older verdicts are asked for in a child process.
 _RECENT = timedelta(minutes=5)
 
 
@@ -53,13 +54,10 @@ def _older(folder: Path, states: Mapping[str, CheckState], wanted: Mapping[str, 
     missing = {name: at for name, at in wanted.items() if states[name].good_at}
     if not missing:
         return {}
-    # The database is loaded only where it is needed.
-    from monitor.history.query import DamagedHistory, good_verdicts
-
     try:
-        found = good_verdicts(folder, missing)
-    except (DamagedHistory, OSError):
-        log.exception("the last good verdicts of %d checks cannot be read; they go on without", len(missing))
+        found = list(child.good_verdicts(folder, missing))
+    except OSError as error:
+        log.error("the last good verdicts of %d checks cannot be read; they go on without: %s", len(missing), error)
         return {}
     return {result.name: replace(states[result.name], good=result) for result in found}
 

@@ -13,14 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import duckdb
 import orjson
 
-from monitor.ledger import MAINTENANCE
 from monitor.model import Flag, Outcome, Result, Status
-from monitor.units import from_rfc3339, seconds_between
+from monitor.units import from_rfc3339
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 _COLUMNS = {
@@ -39,26 +38,40 @@ _COLUMNS = {
 }
 
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_EVER = datetime.max.replace(tzinfo=UTC)
+EPOCH = datetime.fromtimestamp(0, UTC)
 _NAME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d\.jsonl|(T\d\d)?\.parquet)")
-DamagedHistory = duckdb.Error
 T = TypeVar("T")
-More = Callable[[Path, datetime], list[str]]
 # Quoted: `at` is a word of SQL.
 _SELECT = ", ".join(f'"{column}"' for column in _COLUMNS)
 IN_MAINTENANCE = f"list_contains(flags, '{Flag.MAINTENANCE.value}') AS in_maintenance"
-_SELECTED = f"{_SELECT}, in_maintenance"
+SELECTED = f"{_SELECT}, in_maintenance"
+
+
+class DamagedHistory(Exception):
+    """A file of the history is not what it should be; the text says which and why."""
+
+
+class _FileGone(DamagedHistory):
+    """It cannot be opened."""
 
 
 @contextlib.contextmanager
 def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection in memory, with few threads and bounded memory: it runs beside the checker."""
+    # 25 MB, for those who ask something.
+    import duckdb
+
     db = duckdb.connect(
         ":memory:", config={"threads": 2, "memory_limit": "512MB", "autoinstall_known_extensions": False}
     )
     try:
+        # It would go to the standard output of a program that has no script.
+        db.execute("SET enable_progress_bar = false")
         yield db
+    except duckdb.IOException as error:
+        raise _FileGone(str(error)) from error
+    except duckdb.Error as error:
+        raise DamagedHistory(str(error)) from error
     finally:
         db.close()
 
@@ -90,19 +103,20 @@ def files_between(folder: Path, since: datetime, until: datetime) -> list[Path]:
     for path in sorted(folder.glob("????-??-??*")):
         if not _NAME.fullmatch(path.name):
             continue
-        is_within = _begin(path.stem) <= until and _end(path.stem) >= since
+        is_within = begin_of(path) <= until and end_of(path) >= since
         # Sorted: a day comes before its hours, JSONL before Parquet.
         if is_within and path.stem[:10] not in found:
             found[path.stem] = path
     return list(found.values())
 
 
-def _begin(stem: str) -> datetime:
-    return from_rfc3339(f"{stem}:00:00Z" if "T" in stem else f"{stem}T00:00:00Z")
+def begin_of(path: Path) -> datetime:
+    """Return when the hour or day of a file of results begins."""
+    return from_rfc3339(f"{path.stem}:00:00Z" if "T" in path.stem else f"{path.stem}T00:00:00Z")
 
 
-def _end(stem: str) -> datetime:
-    return _begin(stem) + (timedelta(hours=1) if "T" in stem else timedelta(days=1))
+def end_of(path: Path) -> datetime:
+    return begin_of(path) + (timedelta(hours=1) if "T" in path.stem else timedelta(days=1))
 
 
 def results_frame(
@@ -116,68 +130,7 @@ def results_frame(
     """Return verdicts, the newest first, at most `newest` rows, with the columns of a result line."""
     where, values = _where(since, until, name, statuses)
     sql = f'SELECT {_SELECT} FROM results WHERE {where} ORDER BY "at" DESC LIMIT {int(newest)}'
-    return _ask(folder, since, until, sql, values)
-
-
-def seconds_frame(folder: Path, since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
-    """Return seconds by check, bucket of time and status, which is MAINTENANCE for what was seen during maintenance.
-
-    Columns: name, bucket (its begin), status, seconds, verdicts, p50_ms, p95_ms. Buckets count from `since`; a moment
-    between two belongs to the earlier one.
-
-    A verdict stands for the `covers_s` before it. They are split over the buckets that they lie in; what lies outside
-    of the time asked for is left out, and of a verdict after `until` there may be a part inside. It counts as a
-    verdict, with its latency, in the bucket in which it was reached.
-    """
-    return _ask(folder, since, until, _seconds_sql(since, until, bucket_s, with_latency=True), [], _after)
-
-
-def totals(folder: Path, since: datetime, until: datetime) -> list[tuple[str, str, float]]:
-    """Return check, status and seconds of the whole time, counted as in `seconds_frame`.
-
-    Without latencies, which cost the most, and without pandas, which takes a process 100 MB.
-    """
-    rows = seconds_rows(folder, since, until, seconds_between(since, until))
-    return [(name, status, seconds) for name, _, status, seconds in rows]
-
-
-def seconds_rows(
-    folder: Path, since: datetime, until: datetime, bucket_s: float
-) -> list[tuple[str, datetime, str, float]]:
-    """Return check, bucket, status and seconds as `totals` does, for each bucket of time."""
-    sql = _seconds_sql(since, until, bucket_s, with_latency=False)
-    rows = _run(lambda: _tables_of(folder, since, until, _after), sql, [], lambda db: db.fetchall())
-    return [(name, bucket.replace(tzinfo=UTC), status, seconds) for name, bucket, status, seconds, *_ in rows]
-
-
-def _seconds_sql(since: datetime, until: datetime, bucket_s: float, with_latency: bool) -> str:
-    low_us, length_us, bucket_us = _epoch_us(since), _epoch_us(until) - _epoch_us(since), round(bucket_s * 1e6)
-    latency = "CASE WHEN is_within THEN latency_ms END" if with_latency else "NULL"
-    booked = f"CASE WHEN in_maintenance THEN '{MAINTENANCE}' ELSE results.status END"
-    # Whole microseconds, so that the parts of a verdict add up to it. Few verdicts begin before their bucket: only
-    # those are spread, from a list beside each sum, and the millions of others are read once.
-    return f"""
-        , spans AS (
-            SELECT name, {booked} AS status, latency_ms,
-                   epoch_us("at") - {low_us} AS at_us, at_us <= {length_us} AS is_within,
-                   at_us - round(least(greatest(covers_s * 1e6, 0), at_us))::BIGINT AS begin_us,
-                   least(at_us, {length_us}) AS end_us, (end_us - 1) // {bucket_us} AS n
-            FROM results WHERE "at" > {_timestamp(since)}),
-        own AS MATERIALIZED (
-            SELECT name, n, status, sum(end_us - greatest(begin_us, n * {bucket_us})) AS us,
-                   count(*) FILTER (is_within) AS verdicts,
-                   quantile_cont(({latency})::FLOAT, [0.5, 0.95]) AS quantiles_ms,
-                   list(begin_us) FILTER (begin_us < n * {bucket_us}) AS begins_us
-            FROM spans WHERE is_within OR begin_us < {length_us} GROUP BY name, n, status),
-        begun AS (SELECT name, n, status, unnest(begins_us) AS begin_us FROM own),
-        spread AS (SELECT name, unnest(range(begin_us // {bucket_us}, n)) AS n, status, begin_us FROM begun),
-        parts AS (
-            SELECT name, n, status, us, verdicts, quantiles_ms FROM own UNION ALL
-            SELECT name, n, status, (n + 1) * {bucket_us} - greatest(begin_us, n * {bucket_us}), 0, NULL FROM spread)
-        SELECT name, make_timestamp({low_us} + n * {bucket_us}) AS bucket, status, sum(us)::DOUBLE / 1e6 AS seconds,
-               sum(verdicts)::BIGINT AS verdicts,
-               max(quantiles_ms[1])::DOUBLE AS p50_ms, max(quantiles_ms[2])::DOUBLE AS p95_ms
-        FROM parts GROUP BY name, n, status ORDER BY name, bucket, status"""
+    return ask(lambda: f"WITH {results_of(files_between(folder, since, until))} {sql}", values)
 
 
 def good_verdicts(folder: Path, times: Mapping[str, datetime]) -> list[Result]:
@@ -188,7 +141,7 @@ def good_verdicts(folder: Path, times: Mapping[str, datetime]) -> list[Result]:
         WHERE "at" IN (SELECT unnest(?::TIMESTAMP[])) AND name IN (SELECT unnest(?::VARCHAR[])) AND status = 'OK'"""
     with connect() as db:
         values = [[at.replace(tzinfo=None) for at in times.values()], list(times)]
-        rows = db.execute(f"WITH results AS ({' UNION ALL '.join(_tables(paths))}) {sql}", values).fetchall()
+        rows = db.execute(f"WITH {results_of(paths)} {sql}", values).fetchall()
     return [
         Result(at.replace(tzinfo=UTC), name, Outcome(Status.OK, code=code, observed=orjson.loads(observed or "{}")))
         for at, name, code, observed in rows
@@ -203,19 +156,20 @@ def changes_frame(folder: Path, since: datetime, until: datetime, name: str | No
         SELECT "at", name, before, status, kind, message FROM (
             SELECT *, lag(status) OVER (PARTITION BY name ORDER BY "at") AS before FROM results WHERE {where})
         WHERE before IS NULL OR before <> status ORDER BY "at" DESC LIMIT 1000"""
-    return _ask(folder, since, until, sql, values)
+    return ask(lambda: f"WITH {results_of(files_between(folder, since, until))} {sql}", values)
 
 
-def _epoch_us(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
+def epoch_us(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def _timestamp(at: datetime) -> str:
-    return f"make_timestamp({_epoch_us(at)})"
+def timestamp(at: datetime) -> str:
+    """Return the time as SQL."""
+    return f"make_timestamp({epoch_us(at)})"
 
 
 def _where(since: datetime, until: datetime, name: str | None, statuses: Sequence[Status]) -> tuple[str, list[str]]:
-    terms, values = [f'"at" > {_timestamp(since)}', f'"at" <= {_timestamp(until)}'], []
+    terms, values = [within(since, until)], []
     if name is not None:
         terms.append("name = ?")
         values.append(name)
@@ -225,52 +179,39 @@ def _where(since: datetime, until: datetime, name: str | None, statuses: Sequenc
     return " AND ".join(terms), values
 
 
-def _ask(
-    folder: Path,
-    since: datetime,
-    until: datetime,
-    sql: str,
-    values: list[str],
-    more: More = lambda folder, until: [],
-) -> pd.DataFrame:
-    frame = _run(lambda: _tables_of(folder, since, until, more), sql, values, lambda db: db.df())
+def within(since: datetime, until: datetime) -> str:
+    """Return the SQL condition that a verdict was reached in this time."""
+    return f'"at" > {timestamp(since)} AND "at" <= {timestamp(until)}'
+
+
+def ask(make_sql: Callable[[], str], values: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the rows as a frame with aware times; see `run`."""
+    frame = run(make_sql, values, lambda db: db.df())
     for column in ("at", "bucket"):
         if column in frame:
             frame[column] = frame[column].dt.tz_localize("UTC")
     return frame
 
 
-def _run(
-    tables: Callable[[], list[str]],
-    sql: str,
-    values: list[str],
-    fetch: Callable[[duckdb.DuckDBPyConnection], T],
-    tries: int = 3,
+def run(
+    make_sql: Callable[[], str], values: Sequence[str], fetch: Callable[[duckdb.DuckDBPyConnection], T], tries: int = 3
 ) -> T:
+    """Return what `fetch` takes of the answer. `make_sql` lists the files, anew where one went meanwhile."""
     try:
         with connect() as db:
-            return fetch(db.execute(f"WITH results AS ({' UNION ALL '.join(tables())}) {sql}", values))
-    except duckdb.IOException:
+            return fetch(db.execute(make_sql(), list(values)))
+    except _FileGone:
         if tries == 1:
             raise
         # Compaction took a file between its listing and its reading; its rows are in another one now.
-        return _run(tables, sql, values, fetch, tries - 1)
+        return run(make_sql, values, fetch, tries - 1)
 
 
-def _tables_of(folder: Path, since: datetime, until: datetime, more: More) -> list[str]:
-    return [*_tables(files_between(folder, since, until)), *more(folder, until)]
-
-
-def _tables(paths: Sequence[Path]) -> list[str]:
+def results_of(paths: Sequence[Path], *more: str) -> str:
+    """Return the SQL of the table `results`, for a WITH: the rows of these files, and of the SELECTs in `more`."""
     by_kind = [[p for p in paths if p.suffix == suffix] for suffix in (".parquet", ".jsonl")]
-    return [f"SELECT {_SELECTED} FROM {source_of(group)}" for group in by_kind if group] or [_no_rows()]
-
-
-def _after(folder: Path, until: datetime) -> list[str]:
-    """Return what can reach back to `until` of the files that begin after it: of Parquet, hardly a row is read."""
-    later = [path for path in files_between(folder, until, _EVER) if _begin(path.stem) > until]
-    gaps_s = {path: seconds_between(until, _begin(path.stem)) for path in later}
-    return [f"SELECT {_SELECTED} FROM {source_of([path])} WHERE covers_s > {gap_s}" for path, gap_s in gaps_s.items()]
+    tables = [f"SELECT {SELECTED} FROM {source_of(group)}" for group in by_kind if group]
+    return f"results AS ({' UNION ALL '.join([*tables, *more]) or _no_rows()})"
 
 
 def _no_rows() -> str:

@@ -38,8 +38,8 @@ class ResultLog:
         self.lost = 0
 
     def add(self, result: Result) -> None:
-        hour = result.at.isoformat()[:13]
-        self._waiting.setdefault(hour, []).append(to_line(result.to_json()))
+        line = result.to_json()
+        self._waiting.setdefault(str(line["at"])[:13], []).append(to_line(line))
 
     def flush(self) -> None:
         """Append what waits. On OSError it goes on waiting, up to a bound; beyond that the oldest are lost."""

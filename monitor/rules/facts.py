@@ -20,17 +20,22 @@ _MOST, _DEEPEST, _LONGEST = 500, 4, 500
 _NOT_A_WORD = re.compile(r"\W")
 
 
+def _not_known() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Look:
-    """One verdict as conditions see it: `state` is after it, `uptime` in percent, None while it is not known.
+    """One verdict as conditions see it: `state` is after it; what nobody names is not worked out.
 
-    `redact` takes secrets out of what the probe observed.
+    `uptime` gives the percentage of the day, None while it is not known; `redact` takes secrets out of what the probe
+    observed.
     """
 
     check: CheckBase
     state: CheckState
     result: Result
-    uptime: float | None = None
+    uptime: Callable[[], float | None] = _not_known
     redact: Callable[[str], str] = str
     _observed: Mapping[str, Fact] | None = None
 
@@ -63,7 +68,7 @@ _KNOWN: dict[str, Callable[[Look], Fact]] = {
     "response_time_ms": lambda look: look.result.outcome.latency_ms,
     "expected_ms": lambda look: expected_ms(look.check),
     "consecutive_failures": lambda look: float(consecutive_failures(look.state)),
-    "uptime_24h": lambda look: look.uptime,
+    "uptime_24h": lambda look: look.uptime(),
     "critical": lambda look: look.check.severity is Severity.P1,
     "severity": lambda look: look.check.severity.value,
     "name": lambda look: look.check.name,

@@ -76,6 +76,12 @@ class Rule:
         return known[0] if known else tuple(sorted(compile_condition(self.condition).variables))
 
     @cached_property
+    def all_names(self) -> tuple[str, ...]:
+        """What its condition, its value and its message name."""
+        value = (self.value,) if self.value else ()
+        return tuple(dict.fromkeys((*self.names, *value, *PLACE.findall(self.message))))
+
+    @cached_property
     def judges_status(self) -> bool:
         """Whether it is asked of verdicts that could not be judged, too."""
         return "status" in self.names
@@ -99,12 +105,15 @@ class Rule:
 
     def holds(self, look: Look) -> bool:
         """Return whether the condition is true of this verdict; NotJudged when that cannot be said."""
-        known = {name: self.threshold if name == "threshold" else look.fact(name) for name in self.names}
-        missing = [name for name, fact in known.items() if fact is None]
-        if missing and not self._takes_null:
-            raise NotJudged(f"{missing[0]} is not known of this verdict", is_odd=False)
-        plainly = _PLAIN.get(self.condition)
-        return plainly[1](*known.values()) if plainly else self._asked(known)
+        facts = [self.threshold if name == "threshold" else look.fact(name) for name in self.names]
+        if None in facts and not self._takes_null:
+            raise NotJudged(f"{self.names[facts.index(None)]} is not known of this verdict", is_odd=False)
+        return self._plainly(*facts) if self._plainly else self._asked(dict(zip(self.names, facts, strict=True)))
+
+    @cached_property
+    def _plainly(self) -> Callable[..., bool] | None:
+        known = _PLAIN.get(self.condition)
+        return known[1] if known else None
 
     @cached_property
     def _program(self) -> Any:
@@ -143,9 +152,8 @@ class Rule:
         return (self.value, is_less_worse(self.value)) if self.value else None
 
     def facts(self, look: Look) -> dict[str, Fact]:
-        """Return what its condition, its value and its message name."""
-        names = dict.fromkeys((*self.names, *((self.value,) if self.value else ()), *PLACE.findall(self.message)))
-        return {name: self.threshold if name == "threshold" else look.fact(name) for name in names}
+        """Return what it names."""
+        return {name: self.threshold if name == "threshold" else look.fact(name) for name in self.all_names}
 
     def message_of(self, facts: Mapping[str, Fact]) -> str:
         """Return what is said: the file's words with the facts filled in, else the condition and its facts."""

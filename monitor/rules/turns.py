@@ -86,6 +86,10 @@ class Turns:
     def applies(self, rule: str, check: str) -> bool:
         return any(one.name == rule for one in self._of.get(check, ()))
 
+    def naming(self, fact: str) -> frozenset[str]:
+        """Return the checks that have a rule which looks at this fact or tells it."""
+        return frozenset(name for name, rules in self._of.items() if any(fact in rule.all_names for rule in rules))
+
     def adopt(self, keys: Iterable[Key], now: datetime) -> None:
         """Take in that these have fired before the start: `(rule, check)`."""
         for key in keys:

@@ -42,6 +42,16 @@ def _seconds(place: str, since: datetime, until: datetime, bucket_s: float) -> p
     return views().seconds(since, until, bucket_s)
 
 
+@st.cache_data(ttl=60, max_entries=16, show_spinner=False)
+def _latencies(place: str, since: datetime, until: datetime) -> pd.DataFrame:
+    return views().latencies(since, until)
+
+
+@st.cache_data(ttl=60, max_entries=64, show_spinner=False)
+def _latency(place: str, since: datetime, until: datetime, bucket_s: float, name: str) -> pd.DataFrame:
+    return views().latency(since, until, bucket_s, name)
+
+
 def results(name: str | None, hours: float, newest: int = 20_000) -> pd.DataFrame:
     """Return verdicts of the last hours, the newest first."""
     return _results(str(views().place.data), name, hours, newest, _turn())
@@ -73,6 +83,16 @@ def changes(name: str, hours: float) -> pd.DataFrame:
 def seconds(since: datetime, until: datetime, bucket_s: float) -> pd.DataFrame:
     """Return seconds by check, bucket and status."""
     return _seconds(str(views().place.data), since, until, bucket_s)
+
+
+def latencies(since: datetime, until: datetime) -> pd.DataFrame:
+    """Return the median and 95th percentile of each check, within 1 %."""
+    return _latencies(str(views().place.data), since, until)
+
+
+def latency(since: datetime, until: datetime, bucket_s: float, name: str) -> pd.DataFrame:
+    """Return the median and 95th percentile of one check by bucket."""
+    return _latency(str(views().place.data), since, until, bucket_s, name)
 
 
 def palette() -> charts.Palette:
