@@ -31,6 +31,7 @@ from monitor.model import Category, Severity, Status
 from monitor.windows import OnceWindow, Stretch
 from tests.make import Life, at, http_check
 
+END = "recovered"
 OK, WARN, FAIL, UNKNOWN = Status.OK, Status.WARN, Status.FAIL, Status.UNKNOWN
 
 
@@ -130,6 +131,38 @@ def test_when_nobody_who_is_named_can_be_told_the_console_is() -> None:
     assert queued(life.first) == [("first_fail", "console")]
     assert notes(life.first) == ["route all"]
     assert left_out(life.first) == {"mail": "SMTP_HOST is not set"}
+
+
+def test_whom_an_edit_puts_in_charge_hears_of_what_is_open_once() -> None:
+    life = Down(Route("pay", ("pay-hook", "ops"), repeat_s=60))
+    life.routes = (Route("pay", ("pay-webhook", "ops"), repeat_s=60),)
+    life.changed = {"has": lambda name: name != "pay-hook"}
+    assert life.at(10) == [("first_fail", "pay-webhook")]
+    assert life.at(11) == []
+    # What is gone is reminded of nothing, and hears of the end if it still can.
+    assert life.at(60) == [("reminder-1", "ops"), ("reminder-1", "pay-webhook")]
+    assert queued(life.see(OK).events) == [(END, "pay-hook"), (END, "ops"), (END, "pay-webhook")]
+
+
+def test_a_route_that_is_called_otherwise_now_tells_only_whom_it_names_anew() -> None:
+    life = Down(Route("pay", ("ops",)))
+    life.routes = (Route("payments", ("ops",)),)
+    assert life.at(10) == []
+    life.routes = (Route("payments", ("ops", "boss")),)
+    assert life.at(20) == [("first_fail", "boss")]
+
+
+def test_other_hours_put_nobody_in_charge_of_what_others_know() -> None:
+    life = Down(Route("day", ("ops",), hours=during(0, 100)), Route("night", ("pager",)))
+    assert life.at(150) == []
+
+
+def test_channels_that_a_check_names_anew_hear_of_its_alert() -> None:
+    life = Life(http_check(channels=["dba"]))
+    life.see(FAIL)
+    life.routes = (Route("all", ("ops",)),)
+    world = replace(life.world, named=lambda _alert: ("dba", "boss"))
+    assert queued(tell(life.alert, world, at(10)).events) == [("first_fail", "boss")]
 
 
 def test_a_name_of_a_route_may_stand_for_whoever_is_on_call() -> None:

@@ -68,7 +68,7 @@ class Alert:
     `type` and `resource` together are what it is about: `http` and `shop`, `cpu_percent` and `web-01`. `count` is how
     often it was seen. `opening` is the event that its opening is told as, `wanted` which events are told at all (None:
     all of them), `channels` who was named for it (None: by route). `is_routed`: it was asked who is told of it, as bad
-    as it is now.
+    as it is now; `routes` were taken, and `named` are the channels and rotas that they named.
     """
 
     id: str
@@ -110,6 +110,8 @@ class Alert:
     has_expired: bool = False
     routed_at: datetime | None = None
     is_routed: bool = False
+    routes: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     untold: str = ""
     notifications: Mapping[str, Notification] = field(default_factory=dict)
     events: tuple[AlertEvent, ...] = ()
@@ -237,7 +239,14 @@ def _resumed(alert: Alert, event: AlertEvent) -> _Changes:
 
 
 def _routed(alert: Alert, event: AlertEvent) -> _Changes:
-    return _Changes(routed_at=alert.routed_at or event.at, is_routed=True, untold="")
+    routes, named = (_texts(event.data, key) or () for key in ("routes", "named"))
+    return _Changes(
+        routed_at=alert.routed_at or event.at,
+        is_routed=True,
+        routes=tuple(dict.fromkeys((*alert.routes, *routes))),
+        named=tuple(dict.fromkeys((*alert.named, *named))),
+        untold="",
+    )
 
 
 def _not_told(alert: Alert, event: AlertEvent) -> _Changes:

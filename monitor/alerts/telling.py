@@ -2,7 +2,7 @@
 
     open ──▶ acknowledged, suppressed by a person ───────────▶ nothing more is said, but that it is worse
          ──▶ silenced, in maintenance, a worse alert is open ─▶ not told, why, and when to ask again
-         ──▶ routes: opening now, or a digest after quiet hours
+         ──▶ routes: opening now, or a digest after quiet hours; whom an edit has put in charge hears of it, too
          ──▶ escalations and reminders, while nobody has acknowledged it
     over ──▶ who was told, or will be, is told
 
@@ -68,8 +68,8 @@ class World:
 
     `people` makes channels of a name in a route: a channel itself, or who is on call. `muted` says whether a silence
     or maintenance covers a subject; `open_of` names the open alerts of a resource; `fallback` is who is told when no
-    route fits. `why_not` says why a channel does not take an alert, `keeps_incidents` that it wants to know who has
-    one.
+    route fits. `has` says whether a channel is there, `named` who is named for an alert in place of what its route
+    names. `why_not` says why a channel does not take an alert, `keeps_incidents` that it wants to know who has one.
     """
 
     routes: Sequence[Route] = ()
@@ -78,6 +78,8 @@ class World:
     open_of: Callable[[str], Iterable[Alert]] = lambda _resource: ()
     why_not: Callable[[str, Alert], str] = lambda _channel, _alert: ""
     keeps_incidents: Callable[[str], bool] = lambda _channel: False
+    has: Callable[[str], bool] = lambda _channel: True
+    named: Callable[[Alert], tuple[str, ...] | None] = lambda alert: alert.channels
     fallback: tuple[str, ...] = ()
 
 
@@ -124,12 +126,13 @@ def _while_open(alert: Alert, world: World, now: datetime) -> Telling:
     if muted:
         return Telling(tuple(_noted(alert, muted.reason, now)), muted.until)
     routes = _routes_of(alert, world, now)
-    unmuted = Telling(tuple(_noted(alert, "", now)))
-    opening = _opening(alert, routes, world, now) if not alert.is_routed else unmuted
+    opening = _in_charge_now(alert, routes, world, now) if alert.is_routed else _opening(alert, routes, world, now)
     if alert.acknowledged_at:
         # That it is worse now is told all the same; whoever has it is not reminded.
         return opening
     told = {*alert.told, *(str(event.data["channel"]) for event in opening.events if event.what is What.QUEUED)}
+    # One that is gone hears of the end alone.
+    told = {channel for channel in told if world.has(channel)}
     return _both(opening, _later(alert, routes, sorted(told), world, now))
 
 
@@ -164,12 +167,31 @@ def _routes_of(alert: Alert, world: World, now: datetime) -> list[Route]:
             found.append(route)
             if not route.goes_on:
                 break
-    found = found or [Route("default", world.fallback)]
-    if alert.channels is None:
-        return found
+    return _as_named(found or [Route("default", world.fallback)], alert, world)
+
+
+def _as_named(routes: Sequence[Route], alert: Alert, world: World) -> list[Route]:
+    channels = world.named(alert)
+    if channels is None:
+        return list(routes)
     # Who sends by hand waits for nothing.
-    way = Route("by hand", ()) if alert.source == "manual" else found[0]
-    return [replace(way, channels=alert.channels)]
+    way = Route("by hand", ()) if alert.source == "manual" else routes[0]
+    return [replace(way, channels=channels)]
+
+
+def _in_charge_now(alert: Alert, routes: Sequence[Route], world: World, now: datetime) -> Telling:
+    """Return its opening for whom an edit has put in charge since it was told.
+
+    Only an edit: that other hours have come, or another shift, makes nobody hear of what others have.
+    """
+    unmuted = Telling(tuple(_noted(alert, "", now)))
+    if not alert.named or alert.source == "manual":
+        return unmuted
+    taken = [route for route in world.routes if route.name in alert.routes]
+    taken = _as_named(taken or routes, alert, world)
+    new = [replace(route, channels=tuple(n for n in route.channels if n not in alert.named)) for route in taken]
+    new = [route for route in new if route.channels]
+    return _opening(alert, new, world, now) if new else unmuted
 
 
 def _opening(alert: Alert, routes: Sequence[Route], world: World, now: datetime) -> Telling:
@@ -195,7 +217,8 @@ def _routed(
 ) -> AlertEvent:
     names = ", ".join(route.name for route in routes)
     note = f"route {names}" if is_told else f"route {names} names nobody who is not told already"
-    data: dict[str, Json] = {"routes": [route.name for route in routes], "left_out": dict(left_out)}
+    named = list(dict.fromkeys(name for route in routes for name in route.channels))
+    data: dict[str, Json] = {"routes": [route.name for route in routes], "named": named, "left_out": dict(left_out)}
     return AlertEvent(now, What.ROUTED, alert.id, note=note, data=data)
 
 
@@ -216,7 +239,7 @@ def _reachable(
 
 def _later(alert: Alert, routes: Sequence[Route], told: Sequence[str], world: World, now: datetime) -> Telling:
     """Return escalations and reminders that are due, and when the next one may be."""
-    telling = Telling(tuple(_still_open(alert, now)))
+    telling = Telling(tuple(_still_open(alert, world, now)))
     for route in routes:
         if quiet := _quiet(alert, route, now):
             telling = _both(telling, Telling(again_at=quiet.ends_at))
@@ -231,10 +254,10 @@ def _later(alert: Alert, routes: Sequence[Route], told: Sequence[str], world: Wo
     return Telling(tuple(seen.values()), telling.again_at)
 
 
-def _still_open(alert: Alert, now: datetime) -> Iterator[AlertEvent]:
+def _still_open(alert: Alert, world: World, now: datetime) -> Iterator[AlertEvent]:
     """Yield what is told once a suppression is over, to those who were told before."""
     event, resumed_at = f"reminder-resumed-{alert.resumed}", alert.resumed_at
-    for channel in alert.told if resumed_at else ():
+    for channel in filter(world.has, alert.told if resumed_at else ()):
         own = [n for n in alert.notifications.values() if n.channel == channel]
         if resumed_at and not any(n.event == event for n in own) and any(n.queued_at < resumed_at for n in own):
             yield _queued(alert, event, channel, _bucket_of(alert, channel), now)

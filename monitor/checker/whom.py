@@ -35,6 +35,10 @@ class Whom:
         def people(name: str, now: datetime) -> tuple[str, ...]:
             return rotas[name].people[plans[name].person(now)] if name in rotas else (name,)
 
+        def named(alert: Alert) -> tuple[str, ...] | None:
+            check = loaded.checks.get(alert.resource) if alert.source == "check" else None
+            return check.channels if check else alert.channels
+
         world = World(
             routes=tuple(_route(block, timezone) for block in config.routes),
             people=people,
@@ -42,6 +46,8 @@ class Whom:
             open_of=open_of,
             why_not=lambda name, alert: _why_not(channels.get(name), alert),
             keeps_incidents=lambda name: name in channels and channels[name].wants_acknowledged,
+            has=lambda name: name in channels,
+            named=named,
             fallback=default_route(channels, None),
         )
         joining = {block.name: Joining(block.group_wait, block.group_interval) for block in config.routes}
