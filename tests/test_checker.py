@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import pytest
 
 from monitor import commands
 from monitor.alerts import AlertBook, AlertEvent, What
-from monitor.checker import Checker
+from monitor.checker import Checker, excuse
 from monitor.config import ConfigError, ConfigFile, Place
 from monitor.config import loading as loading_module
 from monitor.history.jsonl import read_lines
 from monitor.history.snapshot import Snapshot, read_snapshot
 from monitor.model import Flag, Kind, Severity, Status
+from monitor.units import to_rfc3339, utc_now
 from monitor.views import Views
 from tests.conftest import ROOT, environment, eventually
 from tests.services import Asked, Says, Service
@@ -582,6 +584,60 @@ def test_a_checker_that_cannot_see_sends_one_message_and_says_so_on_the_wall(
     printed = capfd.readouterr().out
     assert "ALERT [P2 FAIL] Greenwall cannot see" in printed
     assert "ENDED [P2 OK] Greenwall recovered" in printed
+
+
+def members(target: Target, more: str = "") -> str:
+    return f"""
+global: {{every: 100ms, retries: 0, timeout: 2s}}
+checks:
+  - {{name: pay, type: http, url: "{target.url}", tags: [pay]}}
+  - {{name: all, type: group, members_tag: pay}}
+  - {{name: outer, type: group, members: [all]}}
+{more}
+"""
+
+
+def told(house: House, what: What = What.SENT) -> set[str]:
+    resources = {event.alert: str(event.data["resource"]) for event in house.events() if event.what is What.OPENED}
+    return {resources[event.alert] for event in house.events() if event.what is what}
+
+
+def test_of_a_group_nobody_is_told_while_nobody_is_told_of_its_members(
+    house: House, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excuse, "ASK_AGAIN", timedelta(milliseconds=100))
+    target.code = 500
+    now, ends = to_rfc3339(utc_now()), to_rfc3339(utc_now() + timedelta(hours=1))
+    house.write(members(target, f"maintenance: [{{name: m, match: {{tag: pay}}, from: {now}, until: {ends}}}]"))
+    house.start()
+    eventually(lambda: told(house, What.NOT_TOLD) == {"pay", "all", "outer"}, what="nobody is told")
+    notes = {event.note for event in house.events() if event.what is What.NOT_TOLD}
+    assert "nobody is told of the members that fail either: pay (in maintenance)" in notes
+    assert told(house) == set()
+    house.write(members(target))
+    eventually(lambda: told(house) == {"pay", "all", "outer"}, what="they are told once the maintenance is gone")
+
+
+def test_of_a_group_nobody_is_told_while_its_members_wait_for_their_parent(house: House, target: Target) -> None:
+    parent = "  - {name: db, type: tcp, host: 127.0.0.1, port: 9}"
+    text = members(target, parent).replace("tags: [pay]", "tags: [pay], depends_on: [db]")
+    target.code = 500
+    house.write(text)
+    house.start()
+    eventually(lambda: told(house, What.NOT_TOLD) == {"all", "outer"}, what="the groups are held")
+    eventually(lambda: told(house) == {"db"}, what="the parent is told")
+
+
+def test_a_group_is_told_when_one_member_counts(house: House, target: Target) -> None:
+    until = to_rfc3339(utc_now() + timedelta(hours=1))
+    more = f"""
+  - {{name: real, type: tcp, host: 127.0.0.1, port: 9, tags: [pay]}}
+maintenance: [{{name: m, match: {{name: pay}}, from: {to_rfc3339(utc_now())}, until: {until}}}]
+"""
+    target.code = 500
+    house.write(members(target, more))
+    house.start()
+    eventually(lambda: told(house) == {"real", "all", "outer"}, what="all but what is in maintenance")
 
 
 def test_a_configuration_that_is_invalid_from_the_start_is_refused(house: House) -> None:

@@ -18,12 +18,13 @@ from functools import partial
 from pathlib import Path
 
 from monitor import garbage
-from monitor.alerts import CHECKER
+from monitor.alerts import CHECKER, Alert, Muted
 from monitor.channels import Channel, Letterhead, build_channels, read_templates
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.audit import Audit, Troubles
 from monitor.checker.commanding import Commanding
 from monitor.checker.configuration import Configuration, turns
+from monitor.checker.excuse import excused
 from monitor.checker.loop import Loop
 from monitor.checker.orders import Orders
 from monitor.checker.outbox import Delivered
@@ -135,7 +136,7 @@ class Leader:
 
     def _configure_telling(self, loaded: LoadedConfig, is_start: bool) -> None:
         channels = build_channels(loaded)
-        whom = Whom.of(loaded, channels, self._silencing.muted, self._desk.book.of)
+        whom = Whom.of(loaded, channels, self._muted, self._desk.book.of)
         general = loaded.config.general
         templates, problems = read_templates(loaded.folder)
         self._troubles.over("messages")
@@ -150,6 +151,9 @@ class Leader:
         self._desk.configure(whom.world, loaded.environment.redactor(), is_start)
         self._ruling.configure(loaded)
         self._remedies.configure(loaded)
+
+    def _muted(self, alert: Alert, now: datetime) -> Muted | None:
+        return self._silencing.muted(alert, now) or excused(alert, self._watch, now)
 
     def _look_at_config(self) -> None:
         self._configuration.look(self._chores, lambda read: self._loop.post(partial(self._reloaded, read)))

@@ -22,7 +22,8 @@ class GroupCheck(CheckBase):
     `mode: worst`: FAIL when any member is, else UNKNOWN when any is, else WARN when any is. `at_least: 3`: FAIL when
     fewer than three are up (OK or WARN) whatever the UNKNOWN ones may be, UNKNOWN when it depends on those, and WARN
     below `warn_below`. The kind of a failure is that of its worst member. Retries do not apply: the members' verdicts
-    are confirmed already.
+    are confirmed already. Its alert is told to nobody while nobody is told of any member that fails: all are in
+    maintenance, silenced, or held back, as by a parent.
     """
 
     example: ClassVar[str] = """\
