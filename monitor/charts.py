@@ -264,6 +264,10 @@ def _cells(shares: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(right=frame["begin"] + (frame["end"] - frame["begin"]) * 0.94)
 
 
+# On a phone a cell is narrower than two digits, and higher than four.
+_UPRIGHT_WHERE_IT_FITS = "width / 24 < 8 * length(toString(datum.alerts)) ? 270 : 0"
+
+
 def heat_map(week: Sequence[Sequence[int]], palette: Palette) -> Any:
     """Return hours across, weekdays down; `week` are seven days, Monday first, of 24 counts.
 
@@ -287,7 +291,7 @@ def heat_map(week: Sequence[Sequence[int]], palette: Palette) -> Any:
     is_dark, is_light = palette.few_to_many[-1], palette.few_to_many[0]
     numbers = (
         base.transform_filter("datum.alerts > 0")
-        .mark_text(fontSize=12, fontWeight=600)
+        .mark_text(fontSize=12, fontWeight=600, angle=alt.ExprRef(_UPRIGHT_WHERE_IT_FITS))
         .encode(
             text="alerts:Q",
             color=alt.condition(f"datum.alerts > {most} * 0.55", alt.value(is_light), alt.value(is_dark)),

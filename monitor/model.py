@@ -80,13 +80,14 @@ class Severity(StrEnum):
         wanted = text.strip().lower()
         found = _SEVERITY_WORDS.get(wanted)
         if found is None:
-            raise ValueError(f"expected P1, P2, P3, P4 or critical, high, medium, low, got {text!r}")
+            raise ValueError(f"expected P1, P2, P3, P4 or {_WORDS_SAID}, got {text!r}")
         return found
 
 
 _SEVERITY_WORDS = {s.value.lower(): s for s in Severity} | {s.word: s for s in Severity}
 # What the seeds' own files say for the same four steps.
 _SEVERITY_WORDS |= {"error": Severity.P2, "warning": Severity.P3, "info": Severity.P4}
+_WORDS_SAID = "critical, high (error), medium (warning), low (info)"
 
 
 class Category(StrEnum):

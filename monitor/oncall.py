@@ -6,7 +6,7 @@ The rota goes on by one person at each handover, such as Monday 09:00 in the zon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -69,3 +69,15 @@ class OnCall:
         for one in self.instead:
             edges += [at for at in (one.stretch.begins_at, one.stretch.ends_at) if at > now]
         return min(edges)
+
+
+def together(shifts: Iterable[Shift]) -> list[Shift]:
+    """Return shifts of one person that follow each other as one."""
+    found: list[Shift] = []
+    for one in shifts:
+        last = found[-1] if found else None
+        if last and (last.person, last.is_exception) == (one.person, one.is_exception):
+            found[-1] = Shift(one.person, Stretch(last.stretch.begins_at, one.stretch.ends_at), one.is_exception)
+        else:
+            found.append(one)
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.alerts import Alert
 from monitor.ledger import ACCOUNTING, Tally
-from monitor.units import format_duration, seconds_between, to_rfc3339
+from monitor.units import format_duration, in_zone, seconds_between, to_rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,11 @@ class Report:
             "services": [asdict(service) for service in self.services],
         }
 
-    def to_text(self) -> str:
-        """Return the report for a terminal or a mail."""
-        head = f"Status report {self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC"
+    def to_text(self, timezone: str = "UTC") -> str:
+        """Return the report for a terminal or a mail, its period in this zone."""
+        since, until = (in_zone(at, timezone) for at in (self.since, self.until))
+        first = f" {since:%Z}" if since.utcoffset() != until.utcoffset() else ""
+        head = f"Status report {since:%Y-%m-%d %H:%M}{first} to {until:%Y-%m-%d %H:%M %Z}"
         names = {s.service: f"{s.service} (group)" if s.is_group else s.service for s in self.services}
         width = max(map(len, names.values()), default=7)
         rows = [f"{'service':<{width}}  {'uptime':>9}  {'down':>10}  {'degraded':>10}  {'unknown':>10}  incidents"]

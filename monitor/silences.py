@@ -11,14 +11,14 @@ is told then.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from monitor.config import CheckBase, LoadedConfig, Match
+from monitor.config import LoadedConfig, Match
 from monitor.model import Json, Subject
-from monitor.units import did_you_mean, from_rfc3339, to_rfc3339
+from monitor.units import from_rfc3339, local, to_rfc3339
 from monitor.windows import OnceWindow, Stretch, Window, next_opening, open_stretch
 
 # A window that opens each minute is not told one by one.
@@ -89,6 +89,12 @@ class Silence:
         return self.stretch(now) is None and self.opens_at(now) is None
 
     @property
+    def over_at(self) -> datetime | None:
+        """Return when one for a single time is over: as it was made, or ended by hand; None when it comes again."""
+        ends = [one.stretch.ends_at for one in self.windows if isinstance(one, OnceWindow)]
+        return self.ended_at or max(ends, default=None)
+
+    @property
     def word(self) -> str:
         return "maintenance" if self.is_maintenance else "silence"
 
@@ -117,35 +123,30 @@ def quiet(subject: Subject, silences: Iterable[Silence], now: datetime) -> Quiet
     return max(found, key=lambda one: one.until, default=None)
 
 
-def misses(match: Match, known: Collection[Subject]) -> list[str]:
-    """Return what is asked for that none of these has, with the nearest that one has; nothing when none are known."""
-    found = []
-    for key in Match.model_fields if known else ():
-        there = {text for one in known for text in _texts(one, key)}
-        for value in getattr(match, key):
-            if not any(Match.model_validate({key: value}).covers(one) for one in known):
-                asked = f"is called {value!r}" if key == "name" else f"has the {key} {str(value)!r}"
-                found.append(f"no check {asked}{did_you_mean(value, there)}")
-    if known and not found and not any(match.covers(one) for one in known):
-        return [f"no check fits all of it: {match}"]
-    return found
+def in_words(
+    silence: Silence, subjects: Iterable[Subject], now: datetime, timezone: str, quoted: Callable[[str], str] = str
+) -> list[str]:
+    """Return part by part how many it covers, when, by whose order and why.
+
+    `subjects` are those of the checks; what people wrote goes through `quoted`.
+    """
+    count = sum(silence.match.covers(one) for one in subjects)
+    said = [f"covers {count} check{'s' if count != 1 else ''}", _when(silence, now, timezone, quoted)]
+    said.append(f"by {quoted(silence.by)}")
+    if silence.until_resolved:
+        said.append(f"or until alert {silence.until_resolved} is over")
+    if silence.made_at is None:
+        said.append(f"planned as {quoted(silence.id)}: it is ended there")
+    return [*said, quoted(silence.note)] if silence.note else said
 
 
-def _texts(subject: Subject, key: str) -> tuple[str, ...]:
-    return subject.tags if key == "tag" else (getattr(subject, key),)
-
-
-def subject_of(check: CheckBase) -> Subject:
-    """Return what silences and routes look at of a check."""
-    return Subject(
-        name=check.name,
-        type=check.type,
-        group=check.group,
-        tags=check.tags,
-        severity=check.severity,
-        category=check.category or check.trouble,
-        owner=check.owner or "",
-    )
+def _when(silence: Silence, now: datetime, timezone: str, quoted: Callable[[str], str]) -> str:
+    if stretch := silence.stretch(now):
+        return f"until {local(stretch.ends_at, timezone)}"
+    if opens_at := silence.opens_at(now):
+        return f"from {local(opens_at, timezone)}"
+    by = f" by {quoted(silence.ended_by)}" if silence.ended_by else ""
+    return f"ended {local(silence.over_at, timezone)}{by}" if silence.over_at else "over"
 
 
 def planned(loaded: LoadedConfig) -> tuple[Silence, ...]:

@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -84,6 +85,21 @@ def from_rfc3339(text: str) -> datetime:
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def in_zone(at: datetime, timezone: str) -> datetime:
+    # The last day of all has no time in every zone.
+    return min(at, datetime(LATEST_YEAR, 1, 1, tzinfo=UTC)).astimezone(ZoneInfo(timezone))
+
+
+def local(at: datetime, timezone: str) -> str:
+    """Return the time in the zone, named: `2026-11-21 19:33:07 IST`."""
+    return f"{in_zone(at, timezone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def short(at: datetime, timezone: str) -> str:
+    """Return the time in the zone, for where the zone is told beside it: `Sat 21 Nov 19:33:07`."""
+    return f"{in_zone(at, timezone):%a %d %b %H:%M:%S}"
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:

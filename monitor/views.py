@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from monitor.alerts import Alert, AlertEvent
+from monitor.alerts import Alert, AlertEvent, UsedUp, used_up
 from monitor.alerts.patterns import Patterns, patterns
 from monitor.channels import Letterhead, preview, read_templates, sample
 from monitor.config import (
@@ -42,7 +42,7 @@ from monitor.ledger import MAINTENANCE, Tally, tally
 from monitor.model import Result, Status, Subject
 from monitor.oncall import OnCall
 from monitor.pings import FOLDER, Ping, file_name, parse
-from monitor.silences import Quiet, Silence, SilenceBook, planned, quiet, subject_of
+from monitor.silences import Quiet, Silence, SilenceBook, planned, quiet
 from monitor.units import plain, seconds_between, utc_now
 
 if TYPE_CHECKING:
@@ -207,6 +207,15 @@ class Views:
         counts = self._kept.get("joined", _stamp(path), lambda: _batches(self._book.read().all()))
         return counts.get(batch, 0)
 
+    def limit(self, channel: str) -> UsedUp | None:
+        """Return that a channel has sent as many messages as it may in an hour; None while it may send more."""
+        loaded, snapshot = self.config(), self.now().snapshot
+        blocks = loaded.config.channels if loaded else ()
+        per_hour = next((block.per_hour for block in blocks if block.name == channel), None)
+        if per_hour is None or snapshot is None:
+            return None
+        return used_up(self._book.read().all(), channel, per_hour, snapshot.checker.started_at, utc_now())
+
     def patterns(self, days: int) -> Patterns:
         """Return what the alerts of the last days have in common, in the zone of the configuration."""
         loaded = self.config()
@@ -346,7 +355,7 @@ def _batches(alerts: Iterable[Alert]) -> Mapping[str, int]:
 
 
 def _subjects(checks: Mapping[str, CheckBase]) -> dict[str, Subject]:
-    return {name: subject_of(check) for name, check in checks.items() if check.enabled}
+    return {name: check.subject for name, check in checks.items() if check.enabled}
 
 
 def _members(checks: Mapping[str, CheckBase]) -> dict[str, tuple[str, ...]]:

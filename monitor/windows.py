@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from monitor.occurrence import WEEK
+from monitor.units import in_zone
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 _WEEK_DAYS = 8
@@ -36,6 +37,12 @@ class Stretch:
 
     def holds(self, now: datetime) -> bool:
         return self.begins_at <= now < self.ends_at
+
+    def span(self, timezone: str) -> str:
+        """Return it in the zone, as people say it: `Sat 21 Nov 22:00 – 23:30`."""
+        begin, end = (in_zone(at, timezone) for at in (self.begins_at, self.ends_at))
+        last = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%a %d %b %H:%M}"
+        return f"{begin:%a %d %b %H:%M} – {last}"
 
 
 class Window(Protocol):

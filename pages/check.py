@@ -52,7 +52,7 @@ def act(entry: CheckEntry) -> None:
         return
     turned = commands.resume if is_paused else commands.pause
     command = commands.run_now if run else turned
-    if frame.follow(command(views().place, entry.name, frame.by())):
+    if frame.follow(lambda: command(views().place, entry.name, frame.by())):
         st.rerun()
 
 

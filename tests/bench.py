@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +94,7 @@ class Bench:
         self.watch = Watch(self.loop, pool, self._on_verdict, on_view=self._on_view)
         self.watch.sight = Sight(self.loop, self.watch, self._on_view, pool_of=lambda size: pool)
         self.parents = Parents(self.loop, self.watch, self._again)
-        self.desk = AlertDesk(folder / "alerts.jsonl", self.loop, pool, timedelta(days=90))
+        self.desk = AlertDesk(folder / "alerts.jsonl", self.loop, pool)
         self._cycle = 0
         self.configure(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -188,3 +189,15 @@ def chromium() -> Iterator[Any]:
             pytest.skip(f"no browser to drive: {str(error).splitlines()[0]}")
         yield browser
         browser.close()
+
+
+def fill_disk_under(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files in folders of this name be written no more."""
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.parent.name == folder:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)

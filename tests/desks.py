@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +85,7 @@ class Office:
 
     def start(self) -> None:
         self.loop = Loop()
-        self.desk = AlertDesk(self.path, self.loop, AtOnce(), timedelta(days=90))
+        self.desk = AlertDesk(self.path, self.loop, AtOnce())
         self.configure(is_start=True)
 
     def configure(self, is_start: bool = False, **world: Any) -> None:

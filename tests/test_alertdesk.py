@@ -70,6 +70,36 @@ def test_what_holds_an_opening_back_is_asked_only_when_one_is_about_to_open(make
     assert office.whats()[0] is What.HELD
 
 
+@pytest.mark.parametrize(
+    ("bad", "until"), [(FAIL, "it has been well again"), (WARN, "it has been well again, or fails")]
+)
+def test_what_a_person_resolved_while_it_is_bad_says_that_nobody_is_told_until_it_is_well(
+    make: Make, bad: Status, until: str
+) -> None:
+    office, check = make(), http_check(notify_on=["first_fail", "recovered", "warn"])
+    office.see(bad, check=check)
+    office.see(bad, check=check)
+    office.desk.take(resolve(office.alert(), "ann", "known", office.now(), bad.value))
+    office.work()
+    assert office.alert().still == bad
+    assert office.see(bad, check=check) == Judged(held=f"resolved by ann; nobody is told until {until}")
+    office.crash()
+    assert office.alert().still == bad
+    assert office.see(bad, check=check).held
+    assert office.see(OK, check=check) == Judged()
+    assert office.see(FAIL, check=check).alert
+
+
+def test_the_alert_knows_since_when_its_check_was_bad(make: Make) -> None:
+    office = make()
+    office.hold = "parent db is down"
+    office.see(FAIL)
+    office.hold = ""
+    office.see(FAIL)
+    assert office.alert().opened_at == at(2)
+    assert (office.alert().bad_since, office.alert().began_at) == (at(1), at(1))
+
+
 def test_greenwall_that_cannot_see_is_told_once_and_so_is_that_it_sees_again(make: Make) -> None:
     office = make()
     for eyesight in (Eyesight.BLIND, Eyesight.BLIND, Eyesight.SEES, Eyesight.SEES):
@@ -300,7 +330,7 @@ def test_the_removed_check_of_a_start_tells_nobody_else_before_it_is_known_who_i
     office.work()
     office.desk.close()
 
-    office.desk = alertdesk.AlertDesk(office.path, office.loop, AtOnce(), timedelta(90))
+    office.desk = alertdesk.AlertDesk(office.path, office.loop, AtOnce())
     office.desk.removed("shop")
     assert [event.what for event in office.desk._unstored] == [What.RESOLVED]
     office.configure(is_start=True)
@@ -355,19 +385,44 @@ def test_a_full_disk_silences_no_alert_and_what_happened_is_stored_later(make: M
     assert not office.desk.has_news
 
 
-def test_old_alerts_that_cannot_be_forgotten_keep_nobody_from_starting(
+def test_what_ended_long_ago_is_forgotten_while_the_checker_runs_and_what_is_open_goes_on(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alertdesk, "FORGOTTEN_TOGETHER", 2)
+    office = make()
+    for status in (FAIL, OK, FAIL, OK):
+        office.see(status)
+    office.see(FAIL, "db")
+    office.desk.forget(at(-100))
+    assert len(office.desk.book.all()) == 3
+
+    office.desk.forget(at(100))
+
+    assert [alert.resource for alert in office.desk.book.all()] == ["db"]
+    assert office.desk.book.latest("shop") is office.desk.book.last("http", "shop") is None
+    office.see(FAIL)
+    office.see(OK, "db")
+    assert office.told()[4:] == ["db first_fail", "shop first_fail", "db recovered"]
+    office.crash()
+    assert [(alert.resource, alert.is_open) for alert in office.desk.book.all()] == [("db", False), ("shop", True)]
+
+
+def test_old_alerts_that_cannot_be_forgotten_stay(
     make: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(alertdesk, "FORGOTTEN_TOGETHER", 1)
     office = make()
+    office.see(FAIL)
+    office.see(OK)
 
     def forget(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(alertdesk, "forget", forget)
-    office.crash()
-    office.see(FAIL)
-    assert office.told() == ["shop first_fail"]
+    office.desk.forget(at(100))
     assert "they stay" in caplog.text
+    office.see(FAIL)
+    assert office.told() == ["shop first_fail", "shop recovered", "shop first_fail"]
 
 
 # ---- delivery

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ import pytest
 
 from monitor.alerts import AlertEvent, What
 from monitor.history import alertlog
-from monitor.history.alertlog import FORGOTTEN_TOGETHER, BookReader, forget, read_book
-from monitor.history.jsonl import to_line
+from monitor.history.alertlog import BookReader, forget, read_book
+from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.history.snapshot import replace_file
 from monitor.model import Status
 from tests.make import Life, at, events_in
@@ -93,31 +92,37 @@ def test_a_book_that_is_read_again_takes_in_what_is_new_alone(tmp_path: Path) ->
     assert reader.read().all() == []
 
 
-def test_alerts_that_ended_long_ago_are_forgotten_whole_once_there_are_many(tmp_path: Path) -> None:
+def test_what_is_forgotten_leaves_the_file_whole_and_what_is_written_next_is_there(tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
-    old = [event for n in range(FORGOTTEN_TOGETHER) for event in ended(n, 10, What.EXPIRED if n % 2 else What.RESOLVED)]
-    young, still_open = ended(1000, 1000), ended(2000, 1)[:2]
+    old, young = [*ended(1, 10), *ended(2, 10, What.EXPIRED)], ended(3, 1000)
     holds = [AlertEvent(at(s), What.HELD, "", note="parent db is down", data={"resource": "x"}) for s in (1, 1000)]
-    write(path, *still_open, *old, *young, *holds)
+    write(path, *old, *young, *holds)
+    with path.open("ab") as file:
+        file.write(b"no event\n")
+    reader, writer = BookReader(path), JsonlWriter(path)
+    reader.read()
 
-    forget(path, at(500))
+    forget(writer, {"a-1", "a-2"}, at(500))
+    writer.append(to_line(event.to_json()) for event in ended(4, 5))
+    writer.close()
 
-    assert events_in(path) == [*still_open, *young, holds[1]]
+    assert events_in(path) == [*young, holds[1], *ended(4, 5)]
+    assert b"no event\n" in path.read_bytes()
+    assert [alert.id for alert in reader.read().all()] == ["a-3", "a-4"]
 
 
-def test_a_few_old_ones_are_not_worth_writing_the_file_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_full_disk_nothing_is_forgotten_and_what_comes_is_appended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "alerts.jsonl"
-    write(path, *(event for n in range(FORGOTTEN_TOGETHER - 1) for event in ended(n, 10)))
-    monkeypatch.setattr(alertlog, "replace_file", lambda *_: pytest.fail("written"))
-    forget(path, at(500))
-    forget(tmp_path / "none.jsonl", at(500))
+    write(path, *ended(1, 10))
+    writer = JsonlWriter(path)
 
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-def test_what_ended_after_that_time_stays_whenever_it_opened(tmp_path: Path) -> None:
-    path = tmp_path / "alerts.jsonl"
-    events = [event for n in range(2 * FORGOTTEN_TOGETHER) for event in ended(n, 10 if n % 2 else 1000)]
-    write(path, *events)
-    forget(path, at(500))
-    assert {event.alert for event in events_in(path)} == {f"a-{n}" for n in range(0, 2 * FORGOTTEN_TOGETHER, 2)}
-    forget(path, at(2000) + timedelta(days=1))
-    assert events_in(path) == []
+    monkeypatch.setattr(alertlog, "replace_file", full)
+    with pytest.raises(OSError, match="No space"):
+        forget(writer, {"a-1"}, at(500))
+    writer.append(to_line(event.to_json()) for event in ended(2, 10))
+    assert events_in(path) == [*ended(1, 10), *ended(2, 10)]

@@ -140,7 +140,6 @@ class Telling(RuleBasedStateMachine):
         self.patch.setattr(outbox, "time", SimpleNamespace(monotonic=lambda: self.clock_s))
         self.patch.setattr(alertdesk, "JsonlWriter", lambda *_, **__: self.file)
         self.patch.setattr(alertdesk, "read_book", lambda _path: AlertBook(self.file.events()))
-        self.patch.setattr(alertdesk, "forget", lambda *_: None)
         self.states = {name: unchecked(at(-1)) for name in CHECKS}
         # What a check did, told by counting: rounds that fail, and which outage it is in, if it is in one.
         self.rounds, self.outage = dict.fromkeys(CHECKS, 0), dict.fromkeys(CHECKS, 0)
@@ -168,7 +167,7 @@ class Telling(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.jobs, self.post = Jobs(), Post()
-        self.desk = AlertDesk(Path("alerts.jsonl"), self.jobs, self.post, timedelta(90))  # type: ignore[arg-type]
+        self.desk = AlertDesk(Path("alerts.jsonl"), self.jobs, self.post)  # type: ignore[arg-type]
         self.patch.setattr(self.desk.outbox._lanes, "_jitter", lambda: 0.5)
         self.configure(is_start=True)
 

@@ -252,6 +252,17 @@ def test_a_card_without_an_alert_asks_nobody_to_have_it(server, page, expect) ->
     expect(page.locator(".owner[data-nobody]")).to_have_count(1)
 
 
+def test_a_silenced_card_asks_quietly_and_a_resolved_one_nobody(server, page, expect) -> None:
+    held = "resolved by ann; nobody is told until it has been well again"
+    server.checks = [
+        a_check("silenced", status="FAIL", flags=["muted"]),
+        a_check("resolved", status="FAIL", alert=None, held=held),
+    ]
+    page.goto(server.url(wall=True))
+    expect(page.locator(".owner")).to_have_text(["silenced, nobody has it", f"no alert: {held}"])
+    expect(page.locator(".owner[data-nobody]")).to_have_count(0)
+
+
 def test_all_well_takes_every_check_and_the_paused_are_calm(server, page, expect) -> None:
     server.checks = [a_check("one"), a_check("two"), a_check("three", status="FAIL", flags=["paused"])]
     page.goto(server.url())

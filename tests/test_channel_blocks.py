@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from monitor.channels import Channel, build_channels
+from monitor.channels import Channel, Letterhead, build_channels, compose, remarks_on, sample
 from monitor.channels.incidents import Alertmanager, Opsgenie
 from monitor.channels.mail import Mail
 from monitor.channels.sendgrid import SendGrid
@@ -176,3 +178,78 @@ class TestAnyChannel:
         variables = {"TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "t0ken-0123"}
         variables |= {"TWILIO_FROM_NUMBER": "+15551234567", "ALERT_SMS_RECIPIENTS": "+15550000001"}
         assert channels(**variables | change)["sms"].problem.startswith(problem)
+
+
+class TestWhatIsSaidOfBlocks:
+    """By `validate` and in the checker's log, where the file is read."""
+
+    def said(self, block: str, **variables: str) -> list[tuple[str, bool]]:
+        text = f"checks: []\nchannels:\n  - name: fine\n    type: webhook\n    url: http://h/\n  - {block}\n"
+        loaded = parse_config(text, Path("checks.yaml"), Environment(variables))
+        return [(f"{one.line}: {one.text}", one.is_fault) for one in remarks_on(loaded, build_channels(loaded))]
+
+    @pytest.mark.parametrize(
+        ("block", "problem"),
+        [
+            (
+                "{name: x, type: slack, url: 'https://chat.example/hooks/abc'}",
+                "malformed URL: it is no slack URL that Apprise knows, such as "
+                "https://hooks.slack.com/services/T…/B…/…; for what only takes the same JSON write `type: webhook` "
+                """with `template: '{"text": {{ text | tojson }}}'`""",
+            ),
+            ("{name: x, type: slack}", "missing key 'url': a block does not take it from the environment"),
+            ("{name: x, type: webhook, url: 'ftp://h'}", "malformed URL: expected one such as https://host/path"),
+            (
+                "{name: x, type: webhook, url: 'http://h', template: '{{ alrt.title }}'}",
+                "template: UndefinedError: 'alrt' is undefined (did you mean 'alert'?); it may name alert, alerts, "
+                "event, html, key, short, status, subject, summary, text, version",
+            ),
+            (
+                "{name: x, type: webhook, url: 'http://h', template: '{{ alert.titel }}'}",
+                "template: UndefinedError: 'dict object' has no attribute 'titel' (did you mean 'title'?)",
+            ),
+        ],
+    )
+    def test_what_can_never_work_is_a_fault_on_its_line(self, block: str, problem: str) -> None:
+        ((line, is_fault),) = self.said(block)
+        assert is_fault
+        assert line.startswith(f"6: channel 'x': {problem}")
+
+    @pytest.mark.parametrize(
+        ("block", "problem"),
+        [
+            ("{name: x, type: email}", "not set: SMTP_HOST, MAIL_TO"),
+            ("{name: x, type: webhook, url: '${NOWHERE:-}'}", "url is blank: set the variable that it is taken from"),
+        ],
+    )
+    def test_what_only_the_environment_lacks_is_none(self, block: str, problem: str) -> None:
+        assert self.said(block) == [(f"6: channel 'x': {problem}", False)]
+
+    def test_built_in_channels_that_are_not_set_up_are_no_fault_of_the_file(self) -> None:
+        assert self.said("{name: y, type: webhook, url: 'http://h'}") == []
+        assert self.said("{name: y, type: webhook, url: 'http://h'}", SLACK_WEBHOOK_URL="nonsense") == []
+
+
+class TestTemplatesOfWebhooks:
+    def body(self, template: str, count: int) -> bytes:
+        block = json.dumps({"name": "own", "type": "webhook", "url": "http://h/", "template": template})
+        own = channels(block)["own"]
+        assert isinstance(own, Webhook), own.problem
+        now = datetime(2026, 11, 21, tzinfo=UTC)
+        return own.body(compose(sample(now, count=count), "k", Letterhead("https://wall.example"), now))
+
+    @pytest.mark.parametrize("template", ['{"text": "{{ alert.title }}"}', "{{ alert.title }}: {{ alert.tags }}"])
+    def test_the_most_natural_one_works(self, template: str) -> None:
+        assert b"orders-db" in self.body(template, 1)
+
+    def test_alert_is_the_worst_of_several_and_says_that_there_are_more(self) -> None:
+        template = (
+            '{"text": "{{ alert.title }}", "of": {{ alert.resource | tojson }}, "tags": {{ alert.tags | tojson }}}'
+        )
+        one, many = json.loads(self.body(template, 1)), json.loads(self.body(template, 3))
+        assert many["text"] == f"{one['text']}, and 2 more"
+        assert many["of"] and isinstance(many["tags"], list)
+
+    def test_it_counts_as_none_where_a_template_asks_whether_there_is_one_alone(self) -> None:
+        template = "{% if alert %}one{% else %}{{ alerts | length }}{% endif %}"
+        assert [self.body(template, count) for count in (1, 3)] == [b"one", b"3"]

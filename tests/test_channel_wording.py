@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerts import Alert, Notification
+from monitor.alerts import Alert, AlertEvent, Notification, What
 from monitor.channels import Letterhead, Message, compose, preview, read_templates, sample, told_of, trial_message
 from monitor.channels.console import line
 from monitor.channels.templates import BUILT_IN, Templates, compiled
@@ -104,6 +104,57 @@ class TestOfOne:
     def test_the_subject_says_what_is_told(self, alert: Alert, event: str, subject: str) -> None:
         assert message_of(alert, event, None, OPENED + timedelta(minutes=30)).subject == subject
 
+    def test_an_outage_lasted_from_the_first_bad_verdict_where_that_is_known(self) -> None:
+        late = replace(BACK, bad_since=OPENED - timedelta(minutes=3))
+        message = message_of(late, "recovered", None, OPENED)
+        assert message.subject == "[P1 OK] orders-db recovered after 15 m"
+        assert row(message, "Since") == "2026-11-21 14:00:05Z until 2026-11-21 14:15:05Z (15 m)"
+        still_open = message_of(replace(DB, bad_since=late.bad_since), "reminder-1", None, OPENED + timedelta(hours=1))
+        assert row(still_open, "Since") == "2026-11-21 14:00:05Z (1 h 3 m ago)"
+        assert "still open after 1 h: " in still_open.subject, "it was nobody's alert before it opened"
+
+    @pytest.mark.parametrize(
+        ("still", "heading", "mind"),
+        [
+            (
+                "FAIL",
+                "orders-db closed by ann after 12 m: it still fails",
+                "nobody is told of it until it has been well again",
+            ),
+            (
+                "WARN",
+                "orders-db closed by ann after 12 m: it still warns",
+                "nobody is told of it until it has been well again, or fails",
+            ),
+            ("", "orders-db closed by ann after 12 m", ""),
+        ],
+    )
+    def test_what_a_person_closes_while_it_fails_is_not_told_as_if_it_were_well(
+        self, still: str, heading: str, mind: str
+    ) -> None:
+        closed = replace(BACK, resolved_by="ann", resolution="known", still=still)
+        message = message_of(closed, "recovered", None, OPENED)
+        assert message.subject == f"[P1 CLOSED] {heading}"
+        assert row(message, "From now on") == mind
+        assert row(message, "How it ended") == "known"
+
+    def test_the_end_names_the_remedy_that_helped(self) -> None:
+        def remedy(phase: str, effect: str, note: str) -> AlertEvent:
+            data = {"phase": phase, "effect": effect, "action": "systemd_restart", "target": "db.service"}
+            return AlertEvent(OPENED, What.REMEDY, DB.id, note=note, data=data)
+
+        tried = (remedy("verdict", "no effect", "no effect: it still fails"), remedy("ran", "", "done"))
+        helped = remedy("verdict", "helped", "helped: well 4 s after it began")
+        message = message_of(replace(BACK, events=(*tried, helped)), "recovered", None, OPENED)
+        assert message.subject == "[P1 OK] orders-db recovered after 12 m, systemd_restart helped"
+        assert row(message, "Remedy") == "systemd_restart db.service helped: well 4 s after it began"
+        assert "Remedy" not in message_of(replace(BACK, events=tried), "recovered", None, OPENED).text
+
+    def test_what_waited_for_the_end_of_quiet_hours_says_so(self) -> None:
+        told = Notification(DB.id, "warn", "ops", OPENED, not_before=OPENED + timedelta(hours=9))
+        message = compose([(DB, told)], "k", Letterhead(None, "Europe/Berlin"), OPENED + timedelta(hours=9))
+        assert message.subject.endswith("answers with an error (held back in quiet hours since 15:03)")
+
     def test_the_short_form_is_a_hundred_characters_with_the_reason(self) -> None:
         message = message_of(replace(DB, message="B" * 500), "first_fail", WALL, OPENED)
         assert message.short.startswith("[P1 FAIL] orders-db answers with an error: BBB")
@@ -174,7 +225,7 @@ class TestOfMany:
         ended = [replace(BACK, id=f"b-{n}", resolved_by="ann" if n else "checker") for n in range(3)]
         message = compose([notified(one, "recovered") for one in ended], "k", Letterhead(), OPENED)
         assert message.is_end
-        assert message.subject == "[P1 OK] 3 alerts: 3 over, the worst: orders-db"
+        assert message.subject == "[P1 OK] 3 alerts: 3 over (orders-db)"
         assert "2e7d32" in message.html
 
     def test_what_recovered_is_not_named_among_what_is_open(self) -> None:
@@ -184,6 +235,39 @@ class TestOfMany:
         assert message.short == message.subject
         assert "<br>status is 503, expected 200</td>" in message.html
         assert sum("status is 503" in line for line in message.text.splitlines()) == 1, "why it broke is over, too"
+
+    def test_what_has_recovered_has_no_worst(self) -> None:
+        ended = [replace(BACK, id=f"b-{n}", resource=f"shop-{n}") for n in range(6)]
+        message = compose([notified(one, "recovered") for one in ended], "k", Letterhead(), OPENED)
+        assert message.subject == "[P1 OK] 6 alerts: 6 recovered (shop-0, shop-1, shop-2, shop-3, shop-4, …)"
+        assert message.short == message.subject[:100]
+        assert "worst" not in message.text
+
+    def test_reminders_are_told_from_what_is_new(self) -> None:
+        reminded = [notified(one, "reminder-1") for one in alerts(6)]
+        message = compose(reminded, "k", Letterhead(), OPENED)
+        assert message.subject.startswith("[P1 FAIL] 6 alerts: 6 still open, the worst: ")
+        fresh = [notified(replace(DB, id="c-1"), "first_fail"), notified(replace(BACK, id="c-2"), "recovered")]
+        mixed = compose([*reminded, *fresh], "k", Letterhead(), OPENED)
+        assert mixed.subject.startswith("[P1 FAIL] 8 alerts: 1 new, 6 still open, 1 recovered, the worst: ")
+        escalated = compose([notified(one, "escalation-1") for one in alerts(2)], "k", Letterhead(), OPENED)
+        assert escalated.subject.startswith("[P1 FAIL] not acknowledged: 2 alerts: 2 still open, the worst: ")
+
+    def test_a_digest_says_that_it_is_one(self) -> None:
+        morning = OPENED + timedelta(hours=9)
+        held = [
+            (one, Notification(one.id, "first_fail", "ops", OPENED + timedelta(minutes=n), not_before=morning))
+            for n, one in enumerate(alerts(3))
+        ]
+        over = replace(held[0][0], resolved_at=OPENED + timedelta(hours=1), resolved_by="checker")
+        end = Notification(over.id, "recovered", "ops", OPENED + timedelta(hours=1))
+        digest = compose([(over, held[0][1]), *held[1:], (over, end)], "k", Letterhead(), morning)
+        said = "3 alerts held back in quiet hours since 14:03: 2 open, 1 recovered"
+        assert digest.subject == f"[P1 FAIL] {said}, the worst: shop-1, shop-2"
+        mixed = compose([*held, notified(replace(DB, id="c-1"), "first_fail")], "k", Letterhead(), morning)
+        assert "4 alerts, 3 of them held back in quiet hours since 14:03: 4 open" in mixed.subject
+        weekend = compose(held, "k", Letterhead(), OPENED + timedelta(hours=50))
+        assert "held back in quiet hours since Sat 14:03: " in weekend.subject
 
     def test_an_alert_that_is_told_of_twice_stands_once_with_what_came_last(self) -> None:
         first, second = (Notification(DB.id, event, "ops", OPENED) for event in ("first_fail", "escalation-1"))

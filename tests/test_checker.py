@@ -675,3 +675,19 @@ def test_a_damaged_state_file_is_set_aside_and_rebuilt_from_results(house: House
     house.start()
     assert house.snapshot.checks["web"].state.streak >= 3
     assert len(list(house.place.data.glob("state.damaged-*"))) == 1
+
+
+def test_who_resolves_what_still_fails_hears_that_nobody_is_told_of_it(house: House, target: Target) -> None:
+    target.code = 503
+    house.write(config(target.url, every="1h"))
+    house.start()
+    eventually(lambda: house.snapshot.alerts, what="an alert")
+    asked = commands.resolve(house.place, "web", "ann", "known")
+    answer = commands.outcome(house.place, asked, 10)
+    assert answer and answer.detail.endswith(
+        "is resolved by ann; the check still fails: nobody is told of it until it has been well again"
+    )
+    eventually(lambda: not house.snapshot.alerts)
+    # At once: its next verdict is an hour away.
+    state = house.snapshot.checks["web"].state
+    assert state.note == "resolved by ann; nobody is told until it has been well again"

@@ -122,6 +122,7 @@ def test_diagnose_answers_by_rules_and_says_so(folder: Path) -> None:
 def test_report_without_results_says_that_nothing_was_watched(folder: Path) -> None:
     done = greenwall(folder, "report")
     assert done.exit_code == 0 and "Nothing was watched" in done.output
+    assert done.output.splitlines()[0].endswith(" IST"), "in the zone of the file"
     assert json.loads(greenwall(folder, "report", "--json").output)["services"] == []
 
 

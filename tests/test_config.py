@@ -56,8 +56,12 @@ def test_every_bad_file_has_its_lines_and_no_lines_are_left_over() -> None:
 def test_a_file_that_is_not_there_or_no_text_is_an_error_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"^checks\.yaml: not found in .*; write one, or name it with --config$"):
         load_config(tmp_path / "checks.yaml")
-    (tmp_path / "checks.yaml").write_bytes(b"checks: \xff\xfe")
-    with pytest.raises(ConfigError, match=r"^checks\.yaml: cannot be read: .*utf-8"):
+    (tmp_path / "checks.yaml").write_bytes(b"checks:\r\n# \xc3\xbc\n# \xfcber \xff\n")
+    with pytest.raises(ConfigError, match=r"^checks\.yaml:3: cannot be read: expected utf-8, got byte 0xfc; save it"):
+        load_config(tmp_path / "checks.yaml")
+    (tmp_path / "more.yaml").write_bytes(b"checks:\n\n\n- name: \xe9\n")
+    (tmp_path / "checks.yaml").write_text("include: more.yaml\n")
+    with pytest.raises(ConfigError, match=r"^more\.yaml:4: cannot be read: expected utf-8, got byte 0xe9"):
         load_config(tmp_path / "checks.yaml")
 
 

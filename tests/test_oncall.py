@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.occurrence import DayTimes
-from monitor.oncall import Instead, OnCall, Shift
+from monitor.oncall import Instead, OnCall, Shift, together
 from monitor.windows import Stretch
 from tests.make import quick
 
@@ -89,3 +89,15 @@ def test_at_any_moment_the_shifts_say_the_same_as_the_rota_and_leave_no_gap(minu
     assert [one.stretch.ends_at for one in shifts[:-1]] == [one.stretch.begins_at for one in shifts[1:]]
     if people > 1:
         assert all(one.person != other.person for one, other in itertools.pairwise(shifts))
+
+
+def test_shifts_of_one_person_that_follow_each_other_are_one() -> None:
+    weeks = [Stretch(utc(f"2026-01-{day:02} 08:00"), utc(f"2026-01-{day + 7} 08:00")) for day in (5, 12, 19)]
+    ann, stands_in, bob = Shift("ann", weeks[0]), Shift("ann", weeks[1], is_exception=True), Shift("bob", weeks[2])
+
+    assert together([]) == []
+    assert together([ann, Shift("ann", weeks[1]), bob]) == [
+        Shift("ann", Stretch(utc("2026-01-05 08:00"), utc("2026-01-19 08:00"))),
+        bob,
+    ]
+    assert together([ann, stands_in, bob]) == [ann, stands_in, bob]

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
@@ -184,7 +183,7 @@ def test_a_message_whose_receipt_was_stored_in_part_is_not_sent_again_in_part(tm
     lines += [AlertEvent(utc_now(), What.SENT, "a-1", note="taken", data=told | {"key": "a-1:first_fail:hook"})]
     (tmp_path / "alerts.jsonl").write_bytes(b"".join(to_line(line.to_json()) for line in lines))
     channel, pool = Provider(), ThreadPoolExecutor(1)
-    desk = AlertDesk(tmp_path / "alerts.jsonl", Loop(), pool, timedelta(days=1))
+    desk = AlertDesk(tmp_path / "alerts.jsonl", Loop(), pool)
     assert [n.key for n in desk.book.outbox()] == ["a-2:first_fail:hook"]
     desk.outbox.configure({"hook": channel}, {"hook": Way()}, {}, Letterhead())
     desk.commit()

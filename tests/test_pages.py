@@ -39,6 +39,7 @@ from monitor.ui import alertacts, frame
 from monitor.ui.shared import views
 from monitor.units import from_rfc3339, to_rfc3339, utc_now
 from monitor.web.operator import Visitor
+from tests.conftest import fill_disk_under
 
 ROOT = Path(__file__).resolve().parents[1]
 MAIN = ROOT / "monitor" / "ui" / "main.py"
@@ -556,6 +557,55 @@ def test_the_closed_row_of_an_alert_says_why_nobody_is_told(folder: Path) -> Non
     assert re.search(r"told fails\*\* :gray\[for[ms\d\s]+\]$", labels["told"])
 
 
+def test_what_nobody_is_told_of_is_not_asked_for_loudly(folder: Path) -> None:
+    write(folder)
+    assert "**nobody has it yet**" in words(open_page("alerts"))
+    put_alerts(folder, told(1, What.NOT_TOLD, "silenced by ann (s-1)"))
+    app = open_page("alerts")
+    assert "nobody has it yet" in words(app) and "**nobody has it yet**" not in words(app)
+
+
+def test_what_still_fails_after_a_person_resolved_it_is_said_wherever_it_stands(folder: Path) -> None:
+    write(folder)
+    put_alerts(folder, told(490, What.RESOLVED, "known", by="ann", still="FAIL"))
+    path = folder / "data" / "state.json"
+    state = orjson.loads(path.read_bytes())
+    note = "resolved by ann; nobody is told until it has been well again"
+    state["checks"]["db"]["note"] = note
+    path.write_bytes(orjson.dumps(state))
+    assert f"db still fails: {note}." in [
+        one.value.replace("\\", "") for one in open_page("alerts", alert="a-1").warning
+    ]
+    app = open_page("alerts")
+    assert "1 failing without an alert" in [expander.label for expander in app.expander]
+    assert note in markup_of(app)
+    app = open_page("alerts", tab="Past")
+    assert "it still failed then" in words(app)
+    assert f"No alert opens for this now: {note}." in [one.value for one in open_page("check", name="db").info]
+    # It was well since: another outage is another alert's.
+    state["checks"]["db"]["since"] = to_rfc3339(utc_now())
+    path.write_bytes(orjson.dumps(state))
+    assert not open_page("alerts", alert="a-1").warning
+
+
+def test_an_alert_says_what_its_check_says_now_beside_what_it_said_at_the_opening(folder: Path) -> None:
+    write(folder)
+    app = open_page("alerts", alert="a-1")
+    assert "At opening" not in words(app), "it says the same"
+    path = folder / "data" / "state.json"
+    state = orjson.loads(path.read_bytes())
+    state["checks"]["db"] |= {"message": "0 of 20 members are up: a FAIL", "type": "group"}
+    bad = {"at": to_rfc3339(utc_now()), "facts": {"members_down": 20, "members_in_all": 20}}
+    state["checks"]["db"] |= {"first_bad": bad}
+    path.write_bytes(orjson.dumps(state))
+    app = open_page("alerts", alert="a-1")
+    assert app.title[0].value == "db answers wrongly (now 20 of 20)"
+    texts = [one.value for one in app.text]
+    assert texts == [f"At opening: {HOSTILE}", "Now: 0 of 20 members are up: a FAIL"]
+    [label] = [one.label for one in open_page("alerts").expander if "db answers wrongly" in one.label]
+    assert "**db answers wrongly (now 20 of 20)**" in label
+
+
 def test_what_was_seen_once_has_no_last_time(folder: Path) -> None:
     write(folder)
     assert "First seen" in markup_of(open_page("alerts", alert="a-1"))
@@ -690,6 +740,15 @@ def test_channels_show_how_they_do_and_a_test_is_asked_for(folder: Path, monkeyp
     assert "orders-db" in app.code[0].value, "a preview"
     app.button(key="test-console").click().run()
     assert commands_of(folder) == [("test", "console", {})]
+
+
+def test_a_full_disk_is_said_by_a_button_with_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(folder)
+    fill_disk_under("inbox", monkeypatch)
+    app = page_of("channeldesk.show")
+    app.button(key="test-console").click().run()
+    assert not app.exception
+    assert app.error[0].value.endswith("nothing was done. Free space there, then try again.")
 
 
 def test_channels_that_are_not_configured_are_folded_and_can_be_asked_all_the_same(
@@ -848,3 +907,4 @@ def test_the_heat_map_is_read_without_colour() -> None:
             iter(chart["datasets"].values())
         )
     charts.heat_map([[0] * 24] * 7, charts.DARK).to_dict()
+    assert "width" in chart["layer"][1]["mark"]["angle"]["expr"], "a phone's cell is narrower than two digits"

@@ -85,3 +85,22 @@ def test_a_restart_forgets_no_attempt(house: House, target: Target) -> None:
         house.start()
         eventually(lambda: any(e.data.get("reason") == "attempts" for e in house.events()), what="it is spent")
         assert len(nowhere.posts) == 1
+
+
+def test_the_message_of_the_end_names_the_remedy_that_helped(
+    house: House, target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    def ended() -> bool:
+        said.append(capsys.readouterr().out)
+        return "web recovered after" in "".join(said)
+
+    with closing(Target()) as parent, closing(Target()) as healer:
+        target.code = 500
+        house.write(checks(parent.url, target.url, every="200ms", url=f'"{healer.url}/"'))
+        house.start()
+        eventually(lambda: "ran" in phases(house), what="it ran")
+        target.code = 200
+        eventually(ended, what="the end is told")
+        assert ", http_post helped" in "".join(said)

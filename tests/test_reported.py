@@ -23,6 +23,7 @@ from monitor.web import Operator, make_routes
 from monitor.web.adapters import ManagerBody, SentryBody, of_alertmanager, of_sentry, severity_of
 from monitor.web.alertjson import rows_of
 from monitor.web.reportbodies import form_of
+from tests.conftest import fill_disk_under
 
 TOKEN = "a-token-of-some-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -351,6 +352,7 @@ def test_alertmanagers_alerts_open_and_end_each_by_its_fingerprint(running: Hous
     assert (left["title"], left["message"]) == ("Disk of db-1 is full", "2 % left")
     assert (left["runbook"], left["owner"], left["by"]) == ("https://r.example/x", "dba", "alertmanager")
     assert left["metadata"]["labels"]["instance"] == "db-1:9100"
+    assert left["tags"] == ["instance=db-1:9100", "job=node"]
 
 
 def test_an_alert_of_alertmanagers_that_says_little_is_taken(house: House) -> None:
@@ -583,3 +585,17 @@ def test_a_secret_at_the_place_where_a_text_is_cut_is_taken_out_as_a_whole(house
     for body in (ALERT | {"metadata": {"said": padded}}, error):
         assert "er2" not in str(form_of(body).model_validate(body).report(redact).metadata)
         assert "hun" not in str(form_of(body).model_validate(body).report(redact).metadata)
+
+
+def test_a_folder_that_takes_no_command_is_said_with_what_to_do(
+    running: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_disk_under("inbox", monkeypatch)
+    by_hand = {"service_name": "shop", "message": "it is slow", "severity": "high"}
+    answers = [
+        running.post(ALERT),
+        running.client("127.0.0.1").post("/api/v1/commands/monitor/alert", json=by_hand),
+    ]
+    assert [answer.status_code for answer in answers] == [507, 507]
+    said = "/inbox: No space left on device; nothing was done. Free space there, then try again"
+    assert all(answer.json()["errors"][0].endswith(said) for answer in answers)

@@ -1,6 +1,7 @@
 """Status reports: how long, how often, what stands out, and by which accounting."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -149,6 +150,16 @@ def test_a_report_on_nothing_says_so() -> None:
 
     assert made.insights == ("Nothing was watched in this period.",)
     assert "All together: – up." in made.to_text()
+
+
+def test_the_period_is_told_in_the_zone_and_both_names_when_the_clocks_change_in_it() -> None:
+    summer, winter = datetime(2026, 10, 24, 22, tzinfo=UTC), datetime(2026, 10, 25, 23, tzinfo=UTC)
+
+    def head(since: datetime) -> str:
+        return Report(since, winter, (), None, ()).to_text("Europe/Berlin").splitlines()[0]
+
+    assert head(summer) == "Status report 2026-10-25 00:00 CEST to 2026-10-26 00:00 CET"
+    assert head(winter - timedelta(hours=1)) == "Status report 2026-10-25 23:00 to 2026-10-26 00:00 CET"
 
 
 def test_what_stands_out_is_the_longest_down_the_slow_and_the_unwatched() -> None:

@@ -352,6 +352,15 @@ def test_times_and_for_are_both_waited_for() -> None:
     assert not house.of_rules()[0].is_open
 
 
+def test_what_comes_and_goes_is_one_alert_that_is_kept_until_it_stays_away() -> None:
+    house = House(rule(keep_firing_for=3))
+    for latency in (500.0, 5.0, 5.0, 500.0, 5.0, 5.0, 5.0):
+        house.see(OK, latency_ms=latency)
+        assert [alert.is_open for alert in house.of_rules()] == [True]
+    house.see(OK, latency_ms=5.0)
+    assert [alert.is_open for alert in house.of_rules()] == [False]
+
+
 def test_a_verdict_that_does_not_fulfil_it_begins_the_count_anew() -> None:
     house = House(rule(times=2))
     for latency in (500.0, 5.0, 500.0, 5.0):

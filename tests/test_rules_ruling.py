@@ -34,7 +34,7 @@ class House:
     def __init__(self, folder: Path, rules: str = "[]") -> None:
         self.folder = folder
         self.loop, self.pool = Loop(), ThreadPoolExecutor(2)
-        self.desk = AlertDesk(folder / "alerts.jsonl", self.loop, self.pool, timedelta(days=90))
+        self.desk = AlertDesk(folder / "alerts.jsonl", self.loop, self.pool)
         self.ruling = Ruling(self.desk, self.loop, self.pool, folder / "results")
         self.state = unchecked(utc_now())
         self.configure(rules)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,9 +11,9 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from monitor.config import Match
+from monitor.config import Match, misses
 from monitor.model import Severity, Subject
-from monitor.silences import Silence, SilenceBook, SilenceEvent, SilenceWhat, coming, end, make, misses, quiet
+from monitor.silences import Silence, SilenceBook, SilenceEvent, SilenceWhat, coming, end, in_words, make, quiet
 from monitor.windows import CronWindow, OnceWindow, Stretch, WeeklyWindow
 from tests.make import at
 
@@ -30,6 +31,31 @@ def silence(begins: float = 0, ends: float = 100, **more: Any) -> Silence:
 
 def through_json(event: SilenceEvent) -> SilenceEvent:
     return SilenceEvent.from_json(orjson.loads(orjson.dumps(event.to_json())))
+
+
+def test_a_silence_is_over_as_it_was_made_or_when_somebody_ended_it_and_what_comes_again_never() -> None:
+    weekly = WeeklyWindow.of(("sun",), "03:00", "05:00", "UTC")
+    assert silence(10, 100).over_at == at(100)
+    assert replace(silence(10, 100), ended_at=at(50)).over_at == at(50)
+    assert Silence("backup", Match(), (weekly,), "checks.yaml").over_at is None
+
+
+def test_a_silence_says_whom_it_covers_when_by_whose_order_and_why() -> None:
+    one = replace(silence(10, 100, note="new switch"), until_resolved="a-1")
+    beside = [SHOP, Subject("bank", "http", "Web")]
+    assert in_words(one, beside, at(5), "UTC") == [
+        "covers 1 check",
+        "from 2026-11-20 14:00:10 UTC",
+        "by ann",
+        "or until alert a-1 is over",
+        "new switch",
+    ]
+    assert in_words(one, beside, at(50), "Asia/Kolkata")[1] == "until 2026-11-20 19:31:40 IST"
+    assert in_words(one, beside, at(200), "UTC")[1] == "ended 2026-11-20 14:01:40 UTC"
+    ended = replace(one, ended_at=at(50), ended_by="bob")
+    assert in_words(ended, [], at(60), "UTC")[:2] == ["covers 0 checks", "ended 2026-11-20 14:00:50 UTC by bob"]
+    planned = replace(one, made_at=None, by="checks.yaml", until_resolved="")
+    assert in_words(planned, beside, at(5), "UTC")[3] == f"planned as {one.id}: it is ended there"
 
 
 def test_a_silence_holds_from_its_beginning_until_its_end() -> None:

@@ -16,7 +16,7 @@ from monitor.checker.silencing import Silencing
 from monitor.config import Match
 from monitor.history.jsonl import read_lines
 from monitor.model import Category, Flag, Severity
-from monitor.silences import SilenceEvent, end, make, subject_of
+from monitor.silences import SilenceEvent, end, make
 from monitor.units import utc_now
 from tests.conftest import eventually
 from tests.make import at, http_check, load
@@ -148,10 +148,10 @@ def test_a_disk_that_takes_none_makes_no_silence(silencing: Silencing, monkeypat
 
 def test_what_is_looked_at_of_a_check() -> None:
     check = http_check(group="Web", tags=["eu"], severity="P1", owner="team-a", category="BUSINESS")
-    subject = subject_of(check)
+    subject = check.subject
     assert (subject.name, subject.type, subject.group, subject.tags) == ("shop", "http", "Web", ("eu",))
     assert (subject.severity, subject.category, subject.owner) == (Severity.P1, Category.BUSINESS, "team-a")
-    assert subject_of(http_check()).category is Category.AVAILABILITY
+    assert http_check().subject.category is Category.AVAILABILITY
 
 
 # ---- the whole checker
@@ -207,3 +207,18 @@ def test_from_the_order_to_the_end_of_a_silence(house: House, target: Target) ->
     silences.write_bytes(b"".join(content[:3]))
     house.start()
     eventually(lambda: whats() == ["made", "ended", "made", "ended"], what="made good after the start")
+
+
+def test_the_end_of_a_silence_that_kept_nothing_back_does_not_say_that_something_was_told(
+    house: House, target: Target
+) -> None:
+    house.write(f"global: {{every: 200ms, retries: 0}}\nchecks:\n  - {{name: web, type: http, url: '{target.url}'}}\n")
+    house.start()
+    commands.silence(house.place, {"name": ["we*"]}, utc_now() + timedelta(hours=1), "ann", "")
+    silences = house.place.data / "silences.jsonl"
+    eventually(lambda: house.snapshot.checks and Flag.MUTED in house.snapshot.checks["web"].state.flags)
+    (line,) = read_lines(silences)
+    commands.end_silence(house.place, line["silence"], "ann")
+    eventually(lambda: [one for one in house.snapshot.notices if "has ended" in one.text], what="the notice")
+    (notice,) = house.snapshot.notices
+    assert notice.text == f"silence {line['silence']} (name we*) has ended"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from monitor.alerts import Alert, AlertBook, AlertEvent, What
+from monitor.alerts import Alert, AlertBook, AlertEvent, UsedUp, What, used_up
 from monitor.history.snapshot import ChannelInfo
 from monitor.model import Json
+from monitor.timeline import Line, Told, event_words, held_before, reason_words, story, told
 from monitor.ui.alertroom import parted
-from monitor.ui.timeline import Line, Told, event_words, reason_words, story, told
 from tests.make import at
 
 EMAIL, SLACK, SMS = (
@@ -93,6 +93,45 @@ def test_what_waits_says_for_what() -> None:
     )
 
 
+def test_what_the_limit_of_a_channel_holds_back_says_so_and_until_when() -> None:
+    waiting = alert(routed(), queued(1, "email", batch=""), queued(2, "slack", batch=""))
+    limits = {"email": UsedUp(3, at(3600))}
+    rows = told(waiting, [EMAIL, SLACK], limit=limits.get)
+    assert [row.outcome for row in rows] == [
+        "waits: the limit of 3 messages an hour is used up; the next may go at about 2026-11-20 15:00 UTC",
+        "waits to be joined with what follows",
+    ]
+
+
+def sent_at(*seconds: float, channel: str = "email") -> list[Alert]:
+    """Return an alert for each message that went out then."""
+    return [
+        alert(routed(), queued(second, channel, batch=f"k-{second}"), ended(second, What.SENT, channel))
+        for second in seconds
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "until_s"),
+    [
+        (sent_at(1, 2), None),
+        (sent_at(1, 2, 3), 3601),
+        (sent_at(1, 2, 3, 4), 3602),
+        (sent_at(-3590, 2, 3), 10),
+        (sent_at(-3600, 2, 3), None),
+        (sent_at(1, 2) + sent_at(3, channel="slack"), None),
+        (sent_at(1, 2, 2), None),
+    ],
+)
+def test_messages_of_the_last_hour_are_counted_once_each(sent: list[Alert], until_s: float | None) -> None:
+    expected = None if until_s is None else UsedUp(3, at(until_s))
+    assert used_up(sent, "email", 3, at(-9999), at(5)) == expected
+
+
+def test_what_went_out_before_the_checker_started_does_not_count() -> None:
+    assert used_up(sent_at(1, 2, 3), "email", 3, at(2), at(5)) is None
+
+
 def test_each_channel_that_was_not_told_says_why() -> None:
     left_out = routed(left_out={"sms": "takes P1, P2 only", "slack": "not set: Y"})
     one = alert(left_out, queued(1, "email", batch="k"), ended(2, What.SENT, "email"))
@@ -159,6 +198,11 @@ def test_what_happened_is_told_in_order_without_the_messages() -> None:
     ]
 
 
+def test_what_was_resolved_while_it_failed_says_so() -> None:
+    [_, line] = story(alert(event(3, What.RESOLVED, "known", by="ann", still="FAIL")))
+    assert line == Line(at(3), "resolved, though it still failed: known", "ann")
+
+
 def test_every_event_and_what_messages_tell_have_words() -> None:
     for what in What:
         if what not in (What.OPENED, What.SUPPRESSED, What.HELD):
@@ -168,6 +212,25 @@ def test_every_event_and_what_messages_tell_have_words() -> None:
     assert event_words("raised-P1") == "it is P1 now"
     assert event_words("something new") == "something new"
     assert reason_words("alert a-2 of shop is open and worse (P1)") == "alert a-2 of shop is open and worse (P1)"
+
+
+def test_what_held_an_outage_back_is_told_with_its_alert_and_what_held_another_is_not() -> None:
+    def held(seconds: float) -> AlertEvent:
+        return AlertEvent(at(seconds), What.HELD, "", note="parent db is down", data={"resource": "shop"})
+
+    one = alert()
+    assert held_before(one, held(-60), [one]) == held(-60)
+    assert held_before(one, None, [one]) is None
+    assert held_before(one, held(60), [one]) is None, "after it opened"
+    assert held_before(one, held(-2 * 86_400), [one]) is None, "days before"
+    assert held_before(alert(source="rule"), held(-60), [one]) is None
+    before = AlertBook(
+        [
+            AlertEvent(at(-90), What.OPENED, "a-0", data=OPENED),
+            AlertEvent(at(-30), What.RESOLVED, "a-0"),
+        ]
+    ).all()
+    assert held_before(one, held(-60), [*before, one]) is None, "of the outage before"
 
 
 @pytest.mark.parametrize(

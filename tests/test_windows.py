@@ -41,6 +41,11 @@ def test_a_stretch_holds_from_its_beginning_until_just_before_its_end() -> None:
     assert one.next_after(utc("2026-11-20 10:00")) is None
 
 
+def test_a_stretch_is_said_in_the_clocks_of_a_zone_with_the_second_day_only_where_it_is_another() -> None:
+    assert stretch("2026-11-21 21:00", "2026-11-21 22:30").span(BERLIN) == "Sat 21 Nov 22:00 – 23:30"
+    assert stretch("2026-11-21 21:00", "2026-11-22 06:00").span(BERLIN) == "Sat 21 Nov 22:00 – Sun 22 Nov 07:00"
+
+
 def test_business_hours_are_those_of_the_zones_clocks() -> None:
     hours = weekly("mon tue wed thu fri", "09:00", "17:00")
     friday = stretch("2026-11-20 08:00", "2026-11-20 16:00")

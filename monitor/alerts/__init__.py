@@ -17,8 +17,18 @@ from monitor.alerts.alert import Alert, AlertStatus, Notification, changed, open
 from monitor.alerts.book import AlertBook
 from monitor.alerts.decision import Decision
 from monitor.alerts.lanes import GIVE_UP_AFTER, Dispatch, Joining, Lanes, Way
-from monitor.alerts.people import acknowledge, due_at, on_time, resolve, suppress
-from monitor.alerts.policy import Hold, category_of, may_not_open, on_blind, on_removed, on_sight, on_verdict
+from monitor.alerts.limit import UsedUp, used_up
+from monitor.alerts.people import acknowledge, due_at, hears_again, on_time, resolve, suppress
+from monitor.alerts.policy import (
+    Hold,
+    category_of,
+    ended_by_hand,
+    may_not_open,
+    on_blind,
+    on_removed,
+    on_sight,
+    on_verdict,
+)
 from monitor.alerts.record import CHECKER, CONFIGURATION, GREENWALL, LAST_RESORT, AlertEvent, What, alert_id, redacted
 from monitor.alerts.report import Report, counted_every_s, on_report
 from monitor.alerts.telling import ACKNOWLEDGED, Muted, Route, Step, Telling, World, tell
@@ -45,6 +55,7 @@ __all__ = [
     "Route",
     "Step",
     "Telling",
+    "UsedUp",
     "Way",
     "What",
     "World",
@@ -54,6 +65,8 @@ __all__ = [
     "changed",
     "counted_every_s",
     "due_at",
+    "ended_by_hand",
+    "hears_again",
     "may_not_open",
     "on_blind",
     "on_removed",
@@ -66,4 +79,5 @@ __all__ = [
     "resolve",
     "suppress",
     "tell",
+    "used_up",
 ]

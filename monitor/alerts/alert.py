@@ -68,7 +68,8 @@ class Alert:
     `type` and `resource` together are what it is about: `http` and `shop`, `cpu_percent` and `web-01`. `count` is how
     often it was seen. `opening` is the event that its opening is told as, `wanted` which events are told at all (None:
     all of them), `channels` who was named for it (None: by route). `is_routed`: it was asked who is told of it, as bad
-    as it is now; `routes` were taken, and `named` are the channels and rotas that they named.
+    as it is now; `routes` were taken, and `named` are the channels and rotas that they named. `bad_since` is when its
+    check failed first, where that is known; `still` the status that the check had still when a person ended it.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Alert:
     channels: tuple[str, ...] | None = None
     ttl_s: float | None = None
     count: int = 1
+    bad_since: datetime | None = None
     last_seen_at: datetime | None = None
     raised_at: datetime | None = None
     acknowledged_at: datetime | None = None
@@ -107,6 +109,7 @@ class Alert:
     resolved_at: datetime | None = None
     resolved_by: str = ""
     resolution: str = ""
+    still: str = ""
     has_expired: bool = False
     routed_at: datetime | None = None
     is_routed: bool = False
@@ -131,6 +134,11 @@ class Alert:
     @property
     def seen_at(self) -> datetime:
         return self.last_seen_at or self.opened_at
+
+    @property
+    def began_at(self) -> datetime:
+        """When the trouble began, as far as that is known: not later than the alert opened."""
+        return min(self.bad_since or self.opened_at, self.opened_at)
 
     @property
     def expires_at(self) -> datetime | None:
@@ -183,6 +191,7 @@ def opened(event: AlertEvent) -> Alert:
         wanted=_texts(data, "wanted"),
         channels=_texts(data, "channels"),
         ttl_s=time_to_live(data.get("ttl_s")),
+        bad_since=from_rfc3339(str(data["bad_since"])) if data.get("bad_since") else None,
         last_seen_at=event.at,
         events=(event,),
     )
@@ -221,6 +230,7 @@ def _ended(alert: Alert, event: AlertEvent) -> _Changes:
         resolved_at=event.at,
         resolved_by=event.by,
         resolution=event.note,
+        still=_text(event.data, "still") or "",
         has_expired=event.what is What.EXPIRED,
         suppressed_until=None,
     )

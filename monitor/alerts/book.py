@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from datetime import datetime
 
 from monitor.alerts.alert import Alert, Notification, changed, opened
@@ -10,7 +10,7 @@ from monitor.alerts.record import AlertEvent, What
 
 
 class AlertBook:
-    """All alerts, the newest last. Changed only by `apply`; other threads may read meanwhile."""
+    """All alerts, the newest last. Changed only by `apply` and `forget`; other threads may read meanwhile."""
 
     def __init__(self, events: Iterable[AlertEvent] = ()) -> None:
         self._alerts: dict[str, Alert] = {}
@@ -41,6 +41,12 @@ class AlertBook:
         self._alerts[alert.id] = alert
         self._index(alert)
         return alert
+
+    def forget(self, alerts: Container[str]) -> None:
+        """Let go of these alerts, which are over."""
+        self._alerts = {key: alert for key, alert in self._alerts.items() if key not in alerts}
+        self._latest = {key: alert for key, alert in self._latest.items() if alert not in alerts}
+        self._last = {key: alert for key, alert in self._last.items() if alert not in alerts}
 
     def _index(self, alert: Alert) -> None:
         of_resource = self._of.setdefault(alert.resource, {})
@@ -77,6 +83,10 @@ class AlertBook:
     def of(self, resource: str) -> list[Alert]:
         """Return the open alerts of this resource."""
         return list(self._of.get(resource, {}).values())
+
+    def ended_before(self, at: datetime) -> list[Alert]:
+        """Return alerts that ended before that time."""
+        return [alert for alert in self.all() if alert.resolved_at and alert.resolved_at < at]
 
     def ended_since(self, at: datetime) -> list[Alert]:
         """Return alerts that ended after that time."""

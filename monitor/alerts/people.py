@@ -7,6 +7,7 @@ from datetime import datetime
 from monitor.alerts.alert import Alert
 from monitor.alerts.decision import Decision
 from monitor.alerts.record import AlertEvent, What
+from monitor.model import Status
 from monitor.units import to_rfc3339
 
 
@@ -17,11 +18,21 @@ def acknowledge(alert: Alert, by: str, note: str, now: datetime) -> Decision:
     return Decision("acknowledged", (AlertEvent(now, What.ACKNOWLEDGED, alert.id, by=by, note=note),))
 
 
-def resolve(alert: Alert, by: str, note: str, now: datetime) -> Decision:
-    """Return the end of this alert by a person; who was told it broke is told that it is over."""
+def resolve(alert: Alert, by: str, note: str, now: datetime, still: str = "") -> Decision:
+    """Return the end of this alert by a person; who was told it broke is told that it is over.
+
+    `still` is the status of its check, FAIL or WARN, while that is not well: that is told, too.
+    """
     if not alert.is_open:
         return _is_over(alert)
-    return Decision("resolved", (AlertEvent(now, What.RESOLVED, alert.id, by=by, note=note or "resolved by hand"),))
+    data = {"still": still} if still else {}
+    ended = AlertEvent(now, What.RESOLVED, alert.id, by=by, note=note or "resolved by hand", data=data)
+    return Decision("resolved", (ended,))
+
+
+def hears_again(still: str) -> str:
+    """Return what must come before anybody is told again of a check whose alert a person ended."""
+    return "it has been well again, or fails" if still == Status.WARN else "it has been well again"
 
 
 def suppress(alert: Alert, until: datetime, by: str, note: str, now: datetime) -> Decision:

@@ -10,12 +10,13 @@ from datetime import datetime
 
 from monitor.alerts.alert import Alert
 from monitor.alerts.decision import Decision, last_time
+from monitor.alerts.people import hears_again
 from monitor.alerts.record import CHECKER, CONFIGURATION, GREENWALL, AlertEvent, What, alert_id
 from monitor.config import CheckBase, GroupCheck
 from monitor.contrast import changes, sentence
 from monitor.model import Category, Event, Flag, Json, Kind, Severity, Status
 from monitor.state import CheckState
-from monitor.units import seconds_between
+from monitor.units import seconds_between, to_rfc3339
 
 # What is looked at less often than this has no second look soon.
 SELDOM_S = 3600.0
@@ -109,14 +110,21 @@ def may_not_open(state: CheckState, latest: Alert | None) -> Decision | None:
     """Return why this outage opens no alert (any more), None when it is to have one."""
     if latest and latest.is_open:
         return Decision(f"alert {latest.id} is open already")
-    # By hand only: what Greenwall itself resolved is over, also when the clock was set back since.
-    by_hand = latest is not None and latest.resolved_by not in (CHECKER, CONFIGURATION)
-    # What fails since before it was resolved is still that outage; `since` is later than its opening when a verdict
-    # in between could not be judged.
-    ended_at = latest.resolved_at if latest else None
-    if latest and by_hand and ended_at and ended_at >= state.since:
+    if latest and ended_by_hand(state, latest):
         return Decision(f"this outage had alert {latest.id}, resolved by {latest.resolved_by}")
     return None
+
+
+def ended_by_hand(state: CheckState, latest: Alert | None) -> str:
+    """Return why nobody is told any more of what is still bad: a person ended its alert; empty when that is not so."""
+    # By hand only: what Greenwall itself resolved is over, also when the clock was set back since.
+    if latest is None or latest.resolved_at is None or latest.resolved_by in (CHECKER, CONFIGURATION):
+        return ""
+    # What fails since before it was resolved is still that outage; `since` is later than its opening when a verdict
+    # in between could not be judged.
+    if state.status not in (Status.FAIL, Status.WARN) or latest.resolved_at < state.since:
+        return ""
+    return f"resolved by {latest.resolved_by}; nobody is told until {hears_again(state.status)}"
 
 
 def _held_back(
@@ -146,6 +154,7 @@ def _open(check: CheckBase, state: CheckState, latest: Alert | None, advise: Adv
         "severity": severity.value,
         "category": category_of(check, state.kind).value,
         "kind": state.kind.value if state.kind else None,
+        "bad_since": to_rfc3339(state.since),
         "runbook": check.runbook,
         "owner": check.owner,
         "group": check.group,

@@ -18,7 +18,7 @@ without secrets. Deciding who is told of what, and when to try again, is done el
 from monitor.channels.channel import Channel, Receipt
 from monitor.channels.message import Message, compose
 from monitor.channels.preview import preview, read_templates, sample, told_of, trial_message
-from monitor.channels.table import build_channels, default_route
+from monitor.channels.table import build_channels, default_route, remarks_on
 from monitor.channels.wording import Letterhead, Member
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "default_route",
     "preview",
     "read_templates",
+    "remarks_on",
     "sample",
     "told_of",
     "trial_message",

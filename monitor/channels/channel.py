@@ -56,7 +56,7 @@ class Channel(Protocol):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Names of environment variables that are needed and not set."""
+        """Names of environment variables that are needed and not set, or of a key that is taken from such a one."""
         ...
 
     @property

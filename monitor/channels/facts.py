@@ -19,7 +19,7 @@ def facts_of(members: Sequence[Member], key: str, heading: str, letterhead: Lett
     """Return `{version, key, event, status, alert}`, and for several alerts `alerts` and a `summary` instead."""
     worst = members[0]
     if len(members) == 1:
-        alert = _about(worst.alert, letterhead) | _more_about(worst.alert)
+        alert = _about(worst.alert, letterhead) | more_about(worst.alert)
         return {"version": 1, "key": key, "event": worst.event, "status": worst.status, "alert": alert}
     told: list[Json] = [
         {"event": one.event, "status": one.status, "alert": _about(one.alert, letterhead, _KEPT_OF_MANY)}
@@ -46,7 +46,8 @@ def _about(alert: Alert, letterhead: Letterhead, limit: int = _KEPT) -> dict[str
     }
 
 
-def _more_about(alert: Alert) -> dict[str, Json]:
+def more_about(alert: Alert) -> dict[str, Json]:
+    """Return what is told of an alert by itself, beside what is told of each of several."""
     return {
         "last_seen_at": to_rfc3339(alert.seen_at),
         "group": harmless(alert.group) or None,

@@ -74,7 +74,13 @@ def compose(told: Sequence[Told], key: str, letterhead: Letterhead, now: datetim
 def _members(told: Sequence[Told], key: str) -> tuple[Member, ...]:
     """Return each alert once, with the last of what is told of it; the worst first."""
     latest = {alert.id: (alert, notification) for alert, notification in told}
-    members = [Member(a, n.event, status_of(a, n.event), _opening(a, n, key)) for a, n in latest.values()]
+    held: dict[str, datetime] = {}
+    for alert, notification in told:
+        if notification.not_before:
+            held[alert.id] = min(held.get(alert.id, notification.queued_at), notification.queued_at)
+    members = [
+        Member(a, n.event, status_of(a, n.event), _opening(a, n, key), held.get(a.id)) for a, n in latest.values()
+    ]
     return tuple(sorted(members, key=lambda m: (m.is_end, m.alert.severity, m.alert.opened_at)))
 
 

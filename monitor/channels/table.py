@@ -16,7 +16,7 @@ from monitor.channels import making
 from monitor.channels.channel import Channel, Delivering, Redact, Unconfigured
 from monitor.channels.console import Console
 from monitor.channels.making import Malformed, Values
-from monitor.config import ChannelBlock, Environment, LoadedConfig
+from monitor.config import ChannelBlock, Environment, LoadedConfig, Remark
 
 CONSOLE = "console"
 
@@ -47,10 +47,13 @@ class Row:
         values |= (dict.fromkeys(self.own, "") if block else {}) | given
         lacking = [names[0] for names in self.needs if not values[names[0]] and not values.get(self._stand_in(names))]
         # Of a block the key is named where the variable of that name would not do.
-        blank = [key for key, one in self.keys.items() if block and one in lacking and one in (*self.own, *given)]
-        if blank:
-            wrong = f"{blank[0]} is blank: set the variable that it is taken from"
-            return Unconfigured(name, self.type, wrong=wrong)
+        for key in (key for key, one in self.keys.items() if block and one in lacking):
+            if self.keys[key] in given:
+                wrong = f"{key} is blank: set the variable that it is taken from"
+                return Unconfigured(name, self.type, (key,), wrong)
+            if self.keys[key] in self.own:
+                wrong = f"missing key {key!r}: a block does not take it from the environment"
+                return Unconfigured(name, self.type, wrong=wrong)
         if lacking:
             return Unconfigured(name, self.type, tuple(lacking))
         try:
@@ -71,6 +74,16 @@ def build_channels(loaded: LoadedConfig) -> dict[str, Channel]:
     channels = {row.type: row.build(row.type, environment) for row in ROWS}
     channels |= {block.name: _from_block(block, environment) for block in loaded.config.channels}
     return channels | {CONSOLE: Console(redact=environment.redactor())}
+
+
+def remarks_on(loaded: LoadedConfig, channels: Mapping[str, Channel]) -> tuple[Remark, ...]:
+    """Return what is said of the file, in the order of its lines: with its blocks of `channels:` that cannot send."""
+    found = [*loaded.remarks]
+    for name, line in loaded.channel_lines.items():
+        channel = channels[name]
+        if not channel.configured:
+            found.append(Remark(line, f"channel {name!r}: {channel.problem}", is_fault=not channel.missing))
+    return tuple(sorted(found, key=lambda remark: remark.line))
 
 
 def default_route(channels: Mapping[str, Channel], wanted: tuple[str, ...] | None) -> tuple[str, ...]:

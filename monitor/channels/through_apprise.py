@@ -25,6 +25,8 @@ from monitor.model import Severity
 # Which of Apprise's services may stand behind a type: a Discord URL in SLACK_WEBHOOK_URL is a mistake.
 _SCHEMES = {"telegram": "tgram", "slack": "slack", "discord": "discord", "teams": "workflows"}
 _SCHEMES |= {"ntfy": "ntfy", "pushover": "pover", "gotify": "gotify", "matrix": "matrix"}
+_EXAMPLES = {"slack": "https://hooks.slack.com/services/T…/B…/…", "discord": "https://discord.com/api/webhooks/…/…"}
+_IMITATION = """`type: webhook` with `template: '{"text": {{ text | tojson }}}'`"""
 # Slack takes more, but folds it away; the others' limits are Apprise's own figures.
 _LIMITS = {"slack": 3000}
 # Apprise opens an incident there, but finds it again only by a text that a recovery does not have. Sending anyway
@@ -76,11 +78,17 @@ def check_url(url: str, channel_type: str, edge: Edge) -> str:
     """Return why Apprise cannot use this URL for this type of channel, without quoting it; empty when it can."""
     target = target_of(url, edge)
     if target is None:
-        return f"malformed URL: it is no {channel_type} URL that Apprise knows"
+        return f"malformed URL: it is no {channel_type} URL that Apprise knows{_instead_of(channel_type)}"
     wanted = _SCHEMES.get(channel_type)
     if wanted and not all(wanted in _schemes(service) for service in target):
         return f"wrong URL: expected one for {channel_type}, got one for {target[0].service_name}"
     return ""
+
+
+def _instead_of(channel_type: str) -> str:
+    """Return what to write for a type whose URLs other services imitate: proxies, Mattermost, Rocket.Chat."""
+    example = _EXAMPLES.get(channel_type)
+    return f", such as {example}; for what only takes the same JSON write {_IMITATION}" if example else ""
 
 
 def fit(message: Message, limit: int) -> tuple[str, str]:

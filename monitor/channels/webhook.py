@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -21,12 +22,13 @@ from jinja2 import Template
 from markupsafe import Markup
 
 from monitor.channels.channel import Delivering, NotDelivered, Receipt
+from monitor.channels.facts import more_about
 from monitor.channels.message import Message, compose
 from monitor.channels.preview import sample
 from monitor.channels.templates import rendered, sandbox
 from monitor.channels.web import bearer, post
 from monitor.channels.wording import Letterhead
-from monitor.units import utc_now
+from monitor.units import did_you_mean, utc_now
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Webhook(Delivering):
     type: str = "webhook"
 
     def _deliver(self, message: Message) -> Receipt:
-        body = self._body(message)
+        body = self.body(message)
         stamp = str(int(self.now().timestamp()))
         # The key may hold the name of a channel in any script; a header holds Latin-1 without line ends.
         headers = {"Idempotency-Key": quote(message.key, safe=":-._~"), "X-Greenwall-Timestamp": stamp}
@@ -51,7 +53,8 @@ class Webhook(Delivering):
         answer = post(self.edge, self.url, body, bearer(self.token), headers, reads=False)
         return self._taken(f"accepted with {answer.code}")
 
-    def _body(self, message: Message) -> bytes:
+    def body(self, message: Message) -> bytes:
+        """Return what is sent; NotDelivered where the template breaks."""
         if not self.template:
             return json.dumps(dict(message.facts)).encode()
         try:
@@ -61,10 +64,24 @@ class Webhook(Delivering):
 
 
 def _rendered(source: str, message: Message) -> bytes:
+    return rendered(body_template(source), _words(message)).encode("utf-8", "replace")
+
+
+def _words(message: Message) -> dict[str, Any]:
+    """Return what a template may name; all of it is always there, so that one serves messages of one and of several."""
     parts = {"subject": message.subject, "text": message.text, "html": message.html, "short": message.short}
-    # `alert` and `alerts` are always there, so that one template serves messages of one and of several.
-    told = {"alert": None, "alerts": (), "summary": message.subject} | dict(message.facts)
-    return rendered(body_template(source), told | parts).encode("utf-8", "replace")
+    told: dict[str, Any] = {"alerts": (), "summary": message.subject} | dict(message.facts)
+    if "alert" not in told:
+        first = dict(told["alerts"][0]["alert"]) | more_about(message.members[0].alert)
+        told["alert"] = _Worst(first | {"title": f"{first['title']}, and {len(message.members) - 1} more"})
+    return told | parts
+
+
+class _Worst(dict[str, Any]):
+    """The worst alert of several. `{% if alert %}` asks whether it is the only one."""
+
+    def __bool__(self) -> bool:
+        return False
 
 
 def template_problem(source: str, now: datetime) -> str:
@@ -74,10 +91,19 @@ def template_problem(source: str, now: datetime) -> str:
         try:
             body = _rendered(source, message)
         except Exception as error:  # noqa: BLE001 - whoever wrote it may divide by zero
-            return f"template: {type(error).__name__}: {error}"
+            return f"template: {type(error).__name__}: {_plainly(str(error), _words(message))}"
         if _is_object(source) and not is_json(body):
             return "template: it begins like JSON, and what it gives is none"
     return ""
+
+
+def _plainly(said: str, words: Mapping[str, Any]) -> str:
+    """Return Jinja's sentence about a name that is not there, with the nearest that is."""
+    if unknown := re.fullmatch(r"'(\w+)' is undefined", said):
+        return f"{said}{did_you_mean(unknown[1], words)}; it may name {', '.join(sorted(words))}"
+    if unknown := re.fullmatch(r"'.* object' has no attribute '(\w+)'", said):
+        return f"{said}{did_you_mean(unknown[1], words['alert'])}"
+    return said
 
 
 def signature(secret: str, stamp: str, body: bytes) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from monitor.alerts import CHECKER, Alert, Notification
+from monitor.alerts import CHECKER, Alert, Notification, What, hears_again
 from monitor.channels.templates import BUILT_IN, Templates
-from monitor.model import Event, Kind, Severity
+from monitor.model import Event, Kind, Severity, Status
 from monitor.units import format_duration, plain, seconds_between, to_rfc3339
 
 MANUAL, ACKNOWLEDGED, TEST = "manual", "acknowledged", "test"
@@ -36,6 +36,7 @@ _COLOURS = {
 _GREEN = ("#2e7d32", "#ffffff")
 _TEXTS = (
     *("where", "since", "how_bad", "affected", "why", "message", "again", "last_time", "ended", "acknowledged_by"),
+    *("remedy", "from_now_on"),
     *("sent_by", "check_url", "silence_url", "runbook", "owner"),
 )
 # What sentences say for the kind's own word.
@@ -45,6 +46,9 @@ _SAID_AS = {
     Kind.TLS: ("tls", "ssl", "certificate"),
     Kind.UNCONFIGURED: ("not configured", "not set"),
 }
+# Whoever is told by these was told before, or should know by now.
+_OF_WHAT_IS_KNOWN = frozenset({"reminder", "escalation"})
+_DAY = timedelta(days=1)
 _STATUS = {"manual": "ALERT", "reported": "ALERT", "rule": "ALERT", "warn": "WARN", "flaps": "FLAPS", TEST: "TEST"}
 
 
@@ -73,13 +77,15 @@ class Member:
     """One alert in a message: what is told of it, in a word (`status`), and what told this channel of it first.
 
     `status` is FAIL, WARN, FLAPS, ALERT (not from a check), ACK, OK, CLOSED (ended by somebody or by time, which says
-    nothing of the target) or TEST. `opening` is None when this message is the first.
+    nothing of the target) or TEST. `opening` is None when this message is the first. `held_since`: from then until now
+    quiet hours held it back.
     """
 
     alert: Alert
     event: str
     status: str
     opening: Notification | None = None
+    held_since: datetime | None = None
 
     @property
     def is_end(self) -> bool:
@@ -131,9 +137,9 @@ def heading_of(member: Member, now: datetime) -> str:
     if event == ACKNOWLEDGED:
         return f"{harmless(alert.acknowledged_by, 40) or 'somebody'} has it: {title}"
     if event.startswith("escalation-"):
-        return f"not acknowledged for {format_duration(_lasted_s(alert, now))}: {title}"
+        return f"not acknowledged for {format_duration(_lasted_s(alert.opened_at, alert, now))}: {title}"
     if event.startswith("reminder-"):
-        return f"still open after {format_duration(_lasted_s(alert, now))}: {title}"
+        return f"still open after {format_duration(_lasted_s(alert.opened_at, alert, now))}: {title}"
     # Whoever hears of it for the first time knows of no severity that it had before.
     is_news = event.startswith("raised-") and member.opening is not None
     return f"now {alert.severity.value}: {title}" if is_news else title
@@ -141,15 +147,26 @@ def heading_of(member: Member, now: datetime) -> str:
 
 def _heading_of_the_end(member: Member, now: datetime) -> str:
     alert = member.alert
-    lasted = format_duration(_lasted_s(alert, now))
+    lasted = format_duration(_lasted_s(alert.began_at, alert, now))
     verb = "recovered" if member.status == "OK" else f"closed by {harmless(alert.resolved_by, 40)}"
     if alert.has_expired:
         verb = "expired: not reported again,"
-    return f"{harmless(alert.resource, 60)} {verb} after {lasted}"
+    still = f": it still {'warns' if alert.still == Status.WARN else 'fails'}" if alert.still else ""
+    action, _, _ = _helped(member)
+    helped = f", {harmless(action, 40)} helped" if action else ""
+    return f"{harmless(alert.resource, 60)} {verb} after {lasted}{helped}{still}"
 
 
-def _lasted_s(alert: Alert, now: datetime) -> float:
-    return max(seconds_between(alert.opened_at, alert.resolved_at or now), 0.0)
+def _lasted_s(since: datetime, alert: Alert, now: datetime) -> float:
+    return max(seconds_between(since, alert.resolved_at or now), 0.0)
+
+
+def _helped(member: Member) -> tuple[str, str, str]:
+    """Return action, target and verdict of the remedy that helped; empty where none did."""
+    for event in reversed(member.alert.events if member.is_end and member.status == "OK" else ()):
+        if event.what is What.REMEDY and event.data.get("effect") == "helped":
+            return str(event.data.get("action")), str(event.data.get("target")), event.note
+    return "", "", ""
 
 
 def words_of_one(member: Member, letterhead: Letterhead, now: datetime) -> dict[str, Any]:
@@ -165,6 +182,8 @@ def words_of_one(member: Member, letterhead: Letterhead, now: datetime) -> dict[
         "again": f"seen {alert.count:,} times, last {letterhead.show(alert.seen_at)}" if alert.count > 1 else "",
         "last_time": harmless(alert.previous),
         "ended": harmless(alert.resolution) if member.is_end else "",
+        "remedy": harmless(" ".join(_helped(member)).strip()),
+        "from_now_on": _from_now_on(member),
         "acknowledged_by": harmless(alert.acknowledged_by, 80),
         "sent_by": harmless(alert.by, 80) if alert.source == MANUAL else "",
         "check_url": letterhead.link("check", name=alert.resource),
@@ -175,8 +194,24 @@ def words_of_one(member: Member, letterhead: Letterhead, now: datetime) -> dict[
         "steps": () if member.is_end else tuple(harmless(one, _STEP) for one in alert.recommendations[:_STEPS]),
         "logs": () if member.is_end else _log_lines(alert),
     }
-    heading = heading_of(member, now)
+    held = _held_back((member,), letterhead, now)
+    heading = f"{heading_of(member, now)} ({held})" if held else heading_of(member, now)
     return _frame((member,), heading, letterhead, now) | said | {"rows": _rows(said)}
+
+
+def _from_now_on(member: Member) -> str:
+    still = member.alert.still if member.is_end else ""
+    return f"nobody is told of it until {hears_again(still)}" if still else ""
+
+
+def _held_back(members: Sequence[Member], letterhead: Letterhead, now: datetime) -> str:
+    """Return since when quiet hours held these back, such as `held back in quiet hours since 22:14`; empty if none."""
+    held = [member.held_since for member in members if member.held_since]
+    if not held:
+        return ""
+    since = min(held)
+    form = "%H:%M" if now - since < _DAY else "%a %H:%M"
+    return f"held back in quiet hours since {since.astimezone(ZoneInfo(letterhead.timezone)):{form}}"
 
 
 def _why(alert: Alert) -> str:
@@ -191,7 +226,7 @@ def words_of_many(members: Sequence[Member], letterhead: Letterhead, now: dateti
     """Return the same names for a message about several alerts: what there is only of one is empty."""
     texts = dict.fromkeys(_TEXTS, "")
     said: dict[str, Any] = {**texts, "steps": (), "logs": (), "rows": (), "alert_url": letterhead.link("alerts")}
-    return _frame(members, _heading_of_many(members), letterhead, now) | said
+    return _frame(members, _heading_of_many(members, letterhead, now), letterhead, now) | said
 
 
 def _frame(members: Sequence[Member], heading: str, letterhead: Letterhead, now: datetime) -> dict[str, Any]:
@@ -224,21 +259,26 @@ def _listed(member: Member, letterhead: Letterhead, now: datetime) -> Mapping[st
         "severity": member.alert.severity.value,
         "where": harmless(member.alert.resource, 120),
         "message": "" if member.is_end else harmless(member.alert.message, _REASON),
-        "since": letterhead.show(member.alert.opened_at),
+        "since": letterhead.show(member.alert.began_at),
         "colour": member.colours[0],
         "is_end": member.is_end,
         "alert_url": letterhead.link("alerts", alert=member.alert.id),
     }
 
 
-def _heading_of_many(members: Sequence[Member]) -> str:
-    """Return `300 alerts: 298 open, 2 recovered`."""
+def _heading_of_many(members: Sequence[Member], letterhead: Letterhead, now: datetime) -> str:
+    """Return `300 alerts: 298 open, 2 recovered`, of which some may be `still open`."""
     over = [member for member in members if member.is_end]
     verb = "recovered" if all(member.status == "OK" for member in over) else "over"
-    still = len(members) - len(over)
-    counts = [f"{count:,} {word}" for count, word in ((still, "open"), (len(over), verb)) if count]
-    heading = f"{len(members):,} alerts: {', '.join(counts)}"
     kinds = {member.event.partition("-")[0] for member in members}
+    known = sum(member.event.partition("-")[0] in _OF_WHAT_IS_KNOWN for member in members)
+    fresh = len(members) - len(over) - known
+    told = ((fresh, "new" if known else "open"), (known, "still open"), (len(over), verb))
+    counts = ", ".join(f"{count:,} {word}" for count, word in told if count)
+    held = _held_back(members, letterhead, now)
+    part = sum(member.held_since is not None for member in members)
+    some = held and (f" {held}" if part == len(members) else f", {part:,} of them {held}")
+    heading = f"{len(members):,} alerts{some}: {counts}"
     return f"not acknowledged: {heading}" if kinds == {"escalation"} else heading
 
 
@@ -253,6 +293,8 @@ def _rows(said: Mapping[str, Any]) -> list[Line]:
         Line("Again", said["again"]),
         Line("Last time", said["last_time"]),
         Line("How it ended", said["ended"]),
+        Line("Remedy", said["remedy"]),
+        Line("From now on", said["from_now_on"]),
         Line("Acknowledged by", said["acknowledged_by"]),
         Line("Sent by", said["sent_by"]),
         Line("Details", said["check_url"], is_link=True),
@@ -282,11 +324,11 @@ def _log_lines(alert: Alert) -> tuple[str, ...]:
 
 def _since(member: Member, letterhead: Letterhead, now: datetime) -> str:
     alert = member.alert
-    opened, lasted_s = letterhead.show(alert.opened_at), _lasted_s(alert, now)
+    began, lasted_s = letterhead.show(alert.began_at), _lasted_s(alert.began_at, alert, now)
     if member.is_end:
-        return f"{opened} until {letterhead.show(alert.resolved_at or now)} ({format_duration(lasted_s)})"
+        return f"{began} until {letterhead.show(alert.resolved_at or now)} ({format_duration(lasted_s)})"
     # A message that waited for a dead mail server must not read as if it had just happened.
-    return opened if lasted_s < 60 else f"{opened} ({format_duration(lasted_s)} ago)"
+    return began if lasted_s < 60 else f"{began} ({format_duration(lasted_s)} ago)"
 
 
 def _encodable(text: str) -> str:

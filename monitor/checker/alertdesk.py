@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from monitor.alerts import (
@@ -27,6 +27,7 @@ from monitor.alerts import (
     World,
     counted_every_s,
     due_at,
+    ended_by_hand,
     on_blind,
     on_removed,
     on_report,
@@ -48,6 +49,7 @@ from monitor.units import seconds_between, utc_now
 from monitor.vantage import Eyesight, View
 
 log = logging.getLogger(__name__)
+FORGOTTEN_TOGETHER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,7 @@ class _Counted:
 class AlertDesk:
     """Owns `alerts.jsonl` and the book that it tells. Belongs to the loop's thread."""
 
-    def __init__(self, path: Path, loop: Loop, pool: Executor, keep: timedelta) -> None:
-        """Alerts that ended longer ago than `keep` are forgotten."""
-        try:
-            forget(path, utc_now() - keep)
-        except OSError as error:
-            log.error("old alerts cannot be taken out of %s, they stay: %s", path.name, error)
+    def __init__(self, path: Path, loop: Loop, pool: Executor) -> None:
         self._writer = JsonlWriter(path, fsync=True)
         self.book = read_book(path)
         self.outbox = Outbox(loop, pool, self._on_delivery, self.book)
@@ -98,6 +95,19 @@ class AlertDesk:
         for alert in self.book.ended_since(utc_now() - GIVE_UP_AFTER) if is_start else ():
             self._tell(alert)
 
+    def forget(self, before: datetime) -> None:
+        """Forget alerts that ended before that time, once there are enough to be worth writing the file anew."""
+        file, old = self._writer.path.name, {alert.id for alert in self.book.ended_before(before)}
+        if len(old) < FORGOTTEN_TOGETHER:
+            return
+        try:
+            forget(self._writer, old, before)
+        except OSError as error:
+            log.error("old alerts cannot be taken out of %s, they stay: %s", file, error)
+            return
+        self.book.forget(old)
+        log.info("%s: %d alerts are forgotten: past retention_days", file, len(old))
+
     def look_again(self) -> None:
         """Ask anew for all that is open: silences or the configuration have changed."""
         for alert in self.book.open():
@@ -109,7 +119,7 @@ class AlertDesk:
         decision = on_verdict(check, state, latest, now, hold, self.book.held(check.name), advice_on)
         # Almost every verdict is OK and has nobody to tell.
         if not decision.events and not decision.is_held:
-            return _NOTHING
+            return Judged(held=why) if (why := ended_by_hand(state, latest)) else _NOTHING
         return Judged(self.take(decision), decision.reason if decision.is_held else "")
 
     def report(self, report: Report, by: str, now: datetime) -> Alert | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from monitor import garbage
 from monitor.alerts import CHECKER, Alert, Muted
-from monitor.channels import Channel, Letterhead, build_channels, read_templates
+from monitor.channels import Channel, Letterhead, build_channels, read_templates, remarks_on
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.audit import Audit, Troubles
 from monitor.checker.commanding import Commanding
@@ -79,9 +79,8 @@ class Leader:
         self._audit = Audit(data / "audit.jsonl", self._troubles)
         self._watch = Watch(self._loop, self._probes, self._on_verdict, on_view=self._on_view)
         self._parents = Parents(self._loop, self._watch, self._judge_again)
-        keep = timedelta(days=general.retention_days)
         self._silencing = Silencing(data / "silences.jsonl")
-        self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries, keep)
+        self._desk = AlertDesk(data / "alerts.jsonl", self._loop, self._deliveries)
         self._ruling = Ruling(self._desk, self._loop, self._chores, data / "results")
         self._remedies = Remedies(self._loop, self._watch, self._desk.book, self._desk.record, self._audit.note)
         self._orders = Orders(self._watch, self._desk, self._silencing, self._remedies, self._results)
@@ -118,7 +117,7 @@ class Leader:
     def _configure(self, loaded: LoadedConfig, states: dict[str, CheckState] | None = None) -> None:
         redact = loaded.environment.redactor()
         setting = Setting.of(loaded, self._data)
-        self._orders.longest_silence_s = loaded.config.general.longest_silence
+        self._orders.configure(loaded.config)
         self._parents.configure(loaded.checks)
         was_blind = states is not None and not self._deliver_only and self._desk.book.blindness() is not None
         self._watch.configure(loaded.checks, setting, partial(redacted, redact), loaded.config.vantage, was_blind)
@@ -136,6 +135,8 @@ class Leader:
 
     def _configure_telling(self, loaded: LoadedConfig, is_start: bool) -> None:
         channels = build_channels(loaded)
+        for remark in () if self._deliver_only else remarks_on(loaded, channels):
+            log.warning("%s:%d: %s", loaded.path.name, remark.line, remark.text)
         whom = Whom.of(loaded, channels, self._muted, self._desk.book.of)
         general = loaded.config.general
         templates, problems = read_templates(loaded.folder)
@@ -255,9 +256,9 @@ class Leader:
         self._look_at_config()
         if time.monotonic() >= self._next_compaction:
             self._next_compaction = time.monotonic() + COMPACT_EVERY_S
-            self._chores.submit(
-                _compact, self._data / "results", utc_now(), self._configuration.loaded.config.general.retention_days
-            )
+            days = self._configuration.loaded.config.general.retention_days
+            self._chores.submit(_compact, self._data / "results", utc_now(), days)
+            self._desk.forget(utc_now() - timedelta(days=days))
         if not self._publisher.is_busy:
             self._publish()
 
@@ -316,9 +317,9 @@ class Leader:
     def _ended_notices(self, now: datetime) -> Iterator[Notice]:
         for silence in self._silencing.just_ended(now):
             note = f", {silence.note}" if silence.note else ""
-            yield Notice(
-                "info", f"{silence.word} {silence.id} ({silence.match}{note}) has ended: what is open was told"
-            )
+            covered = [a for a in self._desk.book.open() if not a.untold and silence.match.covers(a.subject)]
+            became = ": what is open was told" if covered else ""
+            yield Notice("info", f"{silence.word} {silence.id} ({silence.match}{note}) has ended{became}")
 
     def _end(self) -> None:
         self._probes.shutdown(wait=False, cancel_futures=True)

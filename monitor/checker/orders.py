@@ -7,20 +7,31 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from monitor.alerts import Alert, AlertStatus, Report, acknowledge, alert_id, on_report, resolve, suppress
+from monitor.alerts import (
+    Alert,
+    AlertStatus,
+    Report,
+    acknowledge,
+    alert_id,
+    ended_by_hand,
+    hears_again,
+    on_report,
+    resolve,
+    suppress,
+)
 from monitor.channels import Receipt, trial_message
 from monitor.checker.alertdesk import AlertDesk
 from monitor.checker.remedying import Remedies
 from monitor.checker.reporting import NotAReport, take_reports
 from monitor.checker.silencing import Silencing
 from monitor.checker.watch import Watch
-from monitor.config import Match, faults
+from monitor.config import Config, Match, faults
 from monitor.history.inbox import Command, Verb
 from monitor.history.results import ResultLog
 from monitor.history.snapshot import Applied
-from monitor.model import Category, Flag, Json, Result, Severity
+from monitor.model import Category, Flag, Json, Result, Severity, Status
 from monitor.silences import end, make
-from monitor.units import LATEST_YEAR, did_you_mean, format_duration, from_rfc3339, plain, to_rfc3339, utc_now
+from monitor.units import LATEST_YEAR, did_you_mean, format_duration, from_rfc3339, local, plain, to_rfc3339, utc_now
 
 
 class Refused(ValueError):
@@ -38,7 +49,7 @@ class Orders:
         self._silencing = silencing
         self._remedies = remedies
         self._results = results
-        self.longest_silence_s = 0.0
+        self._longest_silence_s, self._timezone = 0.0, "UTC"
         self._verbs: dict[Verb, Callable[[Command], tuple[str, Alert | None]]] = {
             Verb.RUN: self._run,
             Verb.PAUSE: self._pause,
@@ -53,6 +64,9 @@ class Orders:
             Verb.REPORT: self._report,
             Verb.RECORD: self._record,
         }
+
+    def configure(self, config: Config) -> None:
+        self._longest_silence_s, self._timezone = config.general.longest_silence, config.general.timezone
 
     def carry_out(self, command: Command, later: Callable[[Applied], None]) -> Applied | None:
         """Return what became of the command; a refusal is an answer too. None: `later` is called with the answer."""
@@ -70,11 +84,11 @@ class Orders:
             raise Refused(f"no check is called {name!r}{did_you_mean(name, self._watch.watched)}")
         return name
 
-    def _open_alert(self, command: Command) -> Alert:
+    def _open_alert(self, target: str) -> Alert:
         """Return the alert of that id, or the open one of that check."""
-        alert = self._desk.book.get(command.target) or self._desk.book.latest(command.target)
+        alert = self._desk.book.get(target) or self._desk.book.latest(target)
         if alert is None:
-            raise Refused(f"no alert has the id, and no check with an alert the name, {command.target!r}")
+            raise Refused(f"no alert has the id, and no check with an alert the name, {target!r}")
         if not alert.is_open:
             word = "expired" if alert.status is AlertStatus.EXPIRED else f"resolved already, by {alert.resolved_by}"
             raise Refused(f"alert {alert.id} of {alert.resource} is {word}")
@@ -95,33 +109,43 @@ class Orders:
         return f"{command.target} is checked again", None
 
     def _acknowledge(self, command: Command) -> tuple[str, Alert | None]:
-        alert = self._open_alert(command)
+        alert = self._open_alert(command.target)
         taken = self._desk.take(acknowledge(alert, command.by, _note(command), utc_now()))
         self._mark(alert, True)
         return f"alert {alert.id} of {alert.resource} is acknowledged by {command.by}", taken
 
     def _resolve(self, command: Command) -> tuple[str, Alert | None]:
-        alert = self._open_alert(command)
-        taken = self._desk.take(resolve(alert, command.by, _note(command), utc_now()))
+        alert = self._open_alert(command.target)
+        watched = self._watch.watched.get(alert.resource) if alert.source == "check" else None
+        still = watched.state.status if watched and watched.state.status in (Status.FAIL, Status.WARN) else None
+        taken = self._desk.take(resolve(alert, command.by, _note(command), utc_now(), still.value if still else ""))
         self._mark(alert, False)
-        return f"alert {alert.id} of {alert.resource} is resolved by {command.by}", taken
+        said = f"alert {alert.id} of {alert.resource} is resolved by {command.by}"
+        if watched and still:
+            # Pages say so now, not at its next verdict.
+            self._watch.note(alert.resource, ended_by_hand(watched.state, taken))
+            verb = "fails" if still is Status.FAIL else "warns"
+            said += f"; the check still {verb}: nobody is told of it until {hears_again(still)}"
+        return said, taken
 
     def _mark(self, alert: Alert, acknowledged: bool) -> None:
         if alert.source == "check" and alert.resource in self._watch.watched:
             self._watch.flag(alert.resource, Flag.ACKNOWLEDGED, acknowledged)
 
     def _suppress(self, command: Command) -> tuple[str, Alert | None]:
-        alert, until = self._open_alert(command), _time(command, "until")
+        alert, until = self._open_alert(command.target), _time(command, "until")
         if until <= utc_now():
             raise Refused(f"until: expected a time in the future, got {to_rfc3339(until)}")
         self._must_end(until, "a suppression")
         taken = self._desk.take(suppress(alert, until, command.by, _note(command), utc_now()))
-        return f"nobody is told of alert {alert.id} of {alert.resource} until {to_rfc3339(until)}", taken
+        return f"nobody is told of alert {alert.id} of {alert.resource} until {local(until, self._timezone)}", taken
 
     def _silence(self, command: Command) -> tuple[str, None]:
         now, options = utc_now(), command.options
         begins_at = _time(command, "from") if options.get("from") else now
         ends_at = self._end_of(command, now)
+        asked = str(options.get("until_resolved") or "")
+        until_resolved = self._open_alert(asked).id if asked else ""
         matched = options.get("match")
         try:
             match = Match.model_validate(matched if isinstance(matched, dict) else {})
@@ -132,7 +156,7 @@ class Orders:
                 command.by,
                 _note(command),
                 now,
-                until_resolved=str(options.get("until_resolved") or ""),
+                until_resolved=until_resolved,
                 is_maintenance=bool(options.get("maintenance")),
             )
         except ValidationError as error:
@@ -143,10 +167,12 @@ class Orders:
             raise Refused("match: expected at least one key, or this would silence everything")
         silence = self._silencing.store(made)
         word = silence.word if silence else "silence"
-        return f"{word} {made.silence} for {match} holds until {to_rfc3339(ends_at)}", None
+        latest = local(ends_at, self._timezone)
+        until = f"alert {until_resolved} is over, at the latest {latest}" if until_resolved else latest
+        return f"{word} {made.silence} for {match} holds until {until}", None
 
     def _end_of(self, command: Command, now: datetime) -> datetime:
-        latest = now + timedelta(seconds=self.longest_silence_s)
+        latest = now + timedelta(seconds=self._longest_silence_s)
         if not command.options.get("until"):
             if command.options.get("until_resolved"):
                 return latest
@@ -158,8 +184,8 @@ class Orders:
 
     def _must_end(self, until: datetime, what: str) -> None:
         # A command waits a moment in the inbox.
-        if until > utc_now() + timedelta(seconds=self.longest_silence_s, minutes=1):
-            longest = format_duration(self.longest_silence_s)
+        if until > utc_now() + timedelta(seconds=self._longest_silence_s, minutes=1):
+            longest = format_duration(self._longest_silence_s)
             raise Refused(f"until: {what} lasts at most {longest} (global: longest_silence)")
 
     def _end_silence(self, command: Command) -> tuple[str, None]:

@@ -17,7 +17,7 @@ from monitor.config import CheckBase, LoadedConfig
 from monitor.history.jsonl import JsonlWriter, to_line
 from monitor.history.silencelog import read_silences
 from monitor.model import Flag
-from monitor.silences import Silence, SilenceBook, SilenceEvent, planned, quiet, subject_of
+from monitor.silences import Silence, SilenceBook, SilenceEvent, planned, quiet
 from monitor.units import seconds_between
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Silencing:
         """Return the flags that a check has by what holds now."""
         if not self._holding:
             return frozenset()
-        subject = subject_of(check)
+        subject = check.subject
         found = [one for one in self._holding.values() if one.match.covers(subject)]
         return frozenset(Flag.MAINTENANCE if one.is_maintenance else Flag.MUTED for one in found)
 

@@ -3,7 +3,7 @@
 Exit codes: 0 well, 1 something fails (or an alert was not sent), 2 wrong use or an invalid configuration.
 """
 
-from monitor.cli import alerting, watching
+from monitor.cli import alerting, silencing, telling, watching, why
 from monitor.cli.group import cli, main
 
-__all__ = ["alerting", "cli", "main", "watching"]
+__all__ = ["alerting", "cli", "main", "silencing", "telling", "watching", "why"]

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from monitor.checker import Checker
-from monitor.cli.group import cli, exit_when_invalid, loaded_config
+from monitor.cli.group import cli, exit_when_invalid, loaded_config, say_when_nobody_looks, zone_of
 from monitor.config import CheckBase, Config, LoadedConfig, Place
 from monitor.demo.server import serve_forever
 from monitor.model import Outcome, Status
@@ -132,7 +132,8 @@ def status(place: Place, as_json: bool) -> None:
     """Print what the running checker knows. Exit code 1 if a check fails or nobody looks."""
     now = Views(place).now()
     if now.snapshot is None:
-        raise click.ClickException(f"{now.trouble}; start one with `streamlit run app.py` or `python -m monitor run`")
+        say_when_nobody_looks(now)
+        sys.exit(1)
     if as_json:
         click.echo(place.state.read_text("utf-8"), nl=False)
     else:
@@ -146,20 +147,30 @@ def status(place: Place, as_json: bool) -> None:
             click.secho(f"{notice.level}: {notice.text}", fg="red")
         for line in (line for notice in now.snapshot.notices for line in notice.more):
             click.echo(f"  {line}")
-    if now.is_old:
-        click.secho(f"STALE: the checker's last heartbeat is {format_duration(now.age_s or 0)} old", fg="red", err=True)
+    is_blind = say_when_nobody_looks(now)
     failing = any(e.state.status is Status.FAIL for e in now.snapshot.checks.values())
-    sys.exit(1 if failing or now.is_old else 0)
+    sys.exit(1 if failing or is_blind else 0)
 
 
 @cli.command()
 @click.pass_obj
 def validate(place: Place) -> None:
-    """Say whether the checks file holds, or everything that is wrong with it. Exit code 2 if it does not."""
+    """Say whether the checks file holds, or everything that is wrong with it.
+
+    Exit code 2 if it does not hold, 1 if it does and something in it can never work.
+    """
+    from monitor.channels import build_channels, remarks_on
+
     loaded = loaded_config(place)
-    count = len(loaded.checks)
-    held = f"holds: {count} check{'s' if count > 1 else ''}." if count else "holds no checks: nothing is watched."
-    click.echo(f"{place.config.name} {held}")
+    remarks = remarks_on(loaded, build_channels(loaded))
+    for remark in remarks:
+        word, colour = ("warning", "yellow") if remark.is_fault else ("note", None)
+        click.secho(f"{place.config.name}:{remark.line}: {word}: {remark.text}", fg=colour, err=True)
+    count, warnings = len(loaded.checks), sum(remark.is_fault for remark in remarks)
+    held = f"holds: {count} check{'s' if count > 1 else ''}" if count else "holds no checks: nothing is watched"
+    more = f", {warnings} warning{'s' if warnings > 1 else ''}" if warnings else ""
+    click.echo(f"{place.config.name} {held}{more}.")
+    sys.exit(1 if warnings else 0)
 
 
 @cli.command()
@@ -230,4 +241,4 @@ def report(
         made = status_report(Views(place), body)
     except NotFound as error:
         raise click.UsageError(str(error)) from error
-    click.echo(json.dumps(made.to_json(), indent=2) if as_json else made.to_text())
+    click.echo(json.dumps(made.to_json(), indent=2) if as_json else made.to_text(zone_of(Views(place))))

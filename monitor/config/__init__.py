@@ -10,11 +10,12 @@ from monitor.config.file import ConfigFile
 from monitor.config.include import Sources
 from monitor.config.kinds import CHECK_MODELS, GroupCheck, HostCheck, HttpCheck, JobCheck
 from monitor.config.loading import ConfigError, LoadedConfig, complete, load_config, parse_config
-from monitor.config.matching import Match
+from monitor.config.matching import Match, misses
 from monitor.config.models import Config, DiagnosisBlock, VantageBlock
 from monitor.config.names import BUILT_IN_CHANNELS
 from monitor.config.place import Place
 from monitor.config.references import ancestors_of, members_of
+from monitor.config.remarks import Remark
 from monitor.config.remedies import Action, CommandAction, DockerRestart, HttpPost, OnFail, SystemdRestart
 from monitor.config.ruleblock import RuleBlock
 
@@ -43,6 +44,7 @@ __all__ = [
     "OnCallBlock",
     "OnFail",
     "Place",
+    "Remark",
     "RouteBlock",
     "RuleBlock",
     "Sources",
@@ -54,5 +56,6 @@ __all__ = [
     "load_config",
     "make_redactor",
     "members_of",
+    "misses",
     "parse_config",
 ]

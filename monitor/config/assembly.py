@@ -18,7 +18,7 @@ from monitor.config.layers import Scope
 from monitor.config.otherwords import key_hint
 from monitor.config.templates import Origin, expanded
 from monitor.config.values import owner_of, shape, value_at
-from monitor.config.yamlfile import Document, Problem, read_yaml
+from monitor.config.yamlfile import Document, Problem, not_text, read_yaml
 from monitor.config.yamlfile import Path as KeyPath
 
 _OF_INCLUDED = ("checks", "templates", "defaults")
@@ -160,7 +160,10 @@ def _take(path: Path, outer: Scope, made: Assembly, found: list[Any], digest: An
         return
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        made.problems.append(not_text(error, label))
+        return
+    except OSError as error:
         made.problems.append(Problem(1, f"cannot be read: {error}", label))
         return
     digest.update(f"\0{label}\0{text}".encode())

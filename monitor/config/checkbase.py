@@ -20,7 +20,7 @@ from monitor.config.fields import (
     WebUrl,
 )
 from monitor.config.remedies import OnFail
-from monitor.model import Category, Event, Severity
+from monitor.model import Category, Event, Severity, Subject
 from monitor.occurrence import DayTimes
 from monitor.units import format_duration
 
@@ -129,6 +129,12 @@ class CheckBase(Policy):
     def target(self) -> str:
         """What it looks at, as the file has it: a URL, `host:port`, a path. It may hold secrets: show it redacted."""
         return ""
+
+    @property
+    def subject(self) -> Subject:
+        """What routes, rules and silences look at."""
+        category = self.category or self.trouble
+        return Subject(self.name, self.type, self.group, self.tags, self.severity, category, self.owner or "")
 
     @property
     def events(self) -> tuple[Event, ...]:

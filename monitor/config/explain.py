@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from monitor.config.channelblock import CHANNEL_KEYS
 from monitor.config.kinds import CHECK_MODELS
 from monitor.config.layers import BORROWING
-from monitor.config.otherwords import key_hint, type_hint
+from monitor.config.otherwords import channel_hint, key_hint, our_key, type_hint
 from monitor.config.remedies import ACTION_MODELS
 from monitor.config.values import shape
 from monitor.config.yamlfile import Path
@@ -26,6 +27,8 @@ Place = tuple[int | str, ...]
 # checks, its index, and then the type that told which model it is.
 _TAG = 2
 _LONGEST = 400
+# So few keys of a block are listed, where none of them is near.
+_FEW = 8
 
 
 def place_of(loc: Place, values: Any) -> Path:
@@ -84,7 +87,7 @@ def faults(error: ValidationError, root: type[BaseModel], most: int = 100) -> li
 def _sentence(detail: ErrorDetails, root: type[BaseModel]) -> str:
     error, leaf = detail["type"], str(detail["loc"][-1]) if detail["loc"] else ""
     if error == "extra_forbidden":
-        return f"unknown key {leaf!r}{key_hint(leaf, keys_around(detail['loc'], root))}"
+        return _unknown_key(leaf, keys_around(detail["loc"], root))
     if error == "missing":
         return f"missing key {leaf!r}"
     if error == "union_tag_not_found":
@@ -97,7 +100,24 @@ def _sentence(detail: ErrorDetails, root: type[BaseModel]) -> str:
         return f"unknown type {got!r}{type_hint(got, CHECK_MODELS)}; expected one of {', '.join(CHECK_MODELS)}"
     if error == "value_error":
         return detail["msg"].removeprefix("Value error, ")
-    return f"{_standard(detail)}, got {_got(detail['input'])}"
+    is_channel = detail["loc"][:1] == ("channels",) and leaf == "type"
+    hint = channel_hint(str(detail["input"]), CHANNEL_KEYS) if is_channel else ""
+    return f"{_standard(detail)}, got {_got(detail['input'])}{hint}"
+
+
+def meant_by(detail: ErrorDetails, root: type[BaseModel]) -> Place | None:
+    """Return the place of the key that an unknown one was probably meant to be."""
+    if detail["type"] != "extra_forbidden":
+        return None
+    loc = detail["loc"]
+    ours = our_key(str(loc[-1]), keys_around(loc, root))
+    return (*loc[:-1], ours.partition(":")[0]) if ours else None
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    hint = key_hint(key, known)
+    listed = f"; expected {', '.join(known)}" if not hint and 0 < len(known) <= _FEW else ""
+    return f"unknown key {key!r}{hint}{listed}"
 
 
 def _standard(detail: ErrorDetails) -> str:

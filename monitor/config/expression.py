@@ -68,6 +68,13 @@ _TYPES = {
 STRING = r"[rRbB]*(?:'''.*?'''|\"\"\".*?\"\"\"|'(?:\\.|[^'\\\n])*'|\"(?:\\.|[^\"\\\n])*\")|//[^\n]*"
 _STRING = re.compile(STRING, re.DOTALL)
 _LOOP = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
+# What Python, SQL and templates write, and what CEL does. Looked for where no text stands.
+_OTHER_OPERATORS = (
+    (r"\band\b", "&&"),
+    (r"\bor\b", "||"),
+    (r"\bnot\b", "!"),
+    (r"(?<![=!<>])=(?!=)", "=="),
+)
 _MISTAKE = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 
 
@@ -121,7 +128,15 @@ def _mistake(text: str, error: ValueError) -> str:
         return f"{text[:60]!r}"
     line, column, what = found.groups()
     where = f"column {column}" if "\n" not in text else f"line {line}, column {column}"
-    return f"{text[:60]!r} ({where}: {what.partition(' expecting ')[0]})"
+    return f"{text[:60]!r} ({where}: {what.partition(' expecting ')[0]}){_operators(text)}"
+
+
+def _operators(text: str) -> str:
+    """Return `; write && for and` for what is an operator elsewhere, or an empty text."""
+    bare = _STRING.sub("''", text)
+    found = [(re.search(pattern, bare, re.IGNORECASE), ours) for pattern, ours in _OTHER_OPERATORS]
+    said = [f"{ours} for {match[0]}" for match, ours in found if match]
+    return f"; write {', '.join(said)}" if said else ""
 
 
 def _refuse_unknown(what: str, names: set[str], known: tuple[str, ...]) -> None:

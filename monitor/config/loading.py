@@ -8,7 +8,8 @@ Called by the checker, the CLI and the tests. Reads files, never writes them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ from monitor import garbage
 from monitor.config.assembly import Assembly, assemble, not_set
 from monitor.config.checkbase import CheckBase, Policy
 from monitor.config.environment import Environment
+from monitor.config.explain import Redact
 from monitor.config.include import Sources
 from monitor.config.kinds import HttpCheck
 from monitor.config.models import Config, General
 from monitor.config.names import duplicate_names, unknown_channels, wrong_references
+from monitor.config.remarks import Remark, faults_in, notes_on
 from monitor.config.salvage import what_holds
 from monitor.config.validation import validate, wrong_layers
 from monitor.config.values import shape
 from monitor.config.yamlfile import Path as KeyPath
-from monitor.config.yamlfile import Problem, read_yaml
+from monitor.config.yamlfile import Problem, not_text, read_yaml
 
 # Not filled in where they stand, but in the checks that they end up in.
 _AS_WRITTEN = ("defaults", "templates", "include")
@@ -51,6 +54,9 @@ class LoadedConfig:
     digest: str
     path: Path
     sources: Sources
+    remarks: tuple[Remark, ...] = ()
+    # Of each block of `channels:`, by its name.
+    channel_lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def checks(self) -> dict[str, CheckBase]:
@@ -82,7 +88,9 @@ def load_config(path: Path, environment: Environment | None = None, demo_url: st
     except FileNotFoundError as error:
         text_ = f"{path.name}: not found in {path.parent}; write one, or name it with --config"
         raise ConfigError([text_], sources) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(_as_lines([not_text(error, path.name)], sources), sources) from error
+    except OSError as error:
         raise ConfigError([f"{path.name}: cannot be read: {error}"], sources) from error
     return parse_config(text, path, environment, sources)
 
@@ -121,7 +129,16 @@ def _parse(text: str, path: Path, environment: Environment, sources: Sources | N
     problems += wrong_references(known, made, redact)
     if problems or config is None:
         raise ConfigError(_as_lines(problems, made.sources), made.sources)
-    return LoadedConfig(config, environment, made.digest, path, made.sources)
+    remarks = tuple(_remarks(config, made, redact))
+    lines = {one.name: made.written(("channels", index)).problem("").line for index, one in enumerate(config.channels)}
+    return LoadedConfig(config, environment, made.digest, path, made.sources, remarks, lines)
+
+
+def _remarks(config: Config, made: Assembly, redact: Redact) -> Iterator[Remark]:
+    for found, is_fault in ((faults_in(config), True), (notes_on(config), False)):
+        for path, text in found:
+            problem = made.written(path).problem(redact(text))
+            yield Remark(problem.line, f"{problem.owner}: {problem.text}", is_fault)
 
 
 def _with_demo(values: dict[str, Any], environment: Environment) -> Environment:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 
 from pydantic import Field
 
 from monitor.config.fields import Block, Many, SeverityField, Texts
 from monitor.model import Category, Subject
+from monitor.units import did_you_mean
 
 Severities = Many[SeverityField]
 Categories = Many[Category]
@@ -42,6 +44,24 @@ class Match(Block):
             f"{key} {' or '.join(map(str, getattr(self, key)))}" for key in Match.model_fields if getattr(self, key)
         ]
         return ", ".join(said) or "everything"
+
+
+def misses(match: Match, known: Collection[Subject]) -> list[str]:
+    """Return what is asked for that none of these has, with the nearest that one has; nothing when none are known."""
+    found = []
+    for key in Match.model_fields if known else ():
+        there = {text for one in known for text in _texts(one, key)}
+        for value in getattr(match, key):
+            if not any(Match.model_validate({key: value}).covers(one) for one in known):
+                asked = f"is called {value!r}" if key == "name" else f"has the {key} {str(value)!r}"
+                found.append(f"no check {asked}{did_you_mean(value, there)}")
+    if known and not found and not any(match.covers(one) for one in known):
+        return [f"no check fits all of it: {match}"]
+    return found
+
+
+def _texts(subject: Subject, key: str) -> tuple[str, ...]:
+    return subject.tags if key == "tag" else (getattr(subject, key),)
 
 
 def _fits(patterns: tuple[str, ...], text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from monitor.config.assembly import NAMED_BLOCKS, Assembly
@@ -13,7 +13,7 @@ from monitor.config.references import problems as reference_problems
 from monitor.config.values import texts, value_at
 from monitor.config.yamlfile import Path as KeyPath
 from monitor.config.yamlfile import Problem
-from monitor.units import did_you_mean
+from monitor.units import did_you_mean, nearest
 
 # Those that the environment configures: every type but `apprise`, which needs a block.
 BUILT_IN_CHANNELS = ("console", *(name for name in CHANNEL_KEYS if name != "apprise"))
@@ -44,16 +44,29 @@ def unknown_channels(config: Config, values: dict[str, Any], made: Assembly, red
     """Yield names that are no channel's; where people are told, a rota's stands for one, too."""
     channels = [*BUILT_IN_CHANNELS, *(name for _, block in _blocks(values, "channels") if (name := _name_of(block)))]
     rotas = [name for _, block in _blocks(values, "on_call") if (name := _name_of(block))]
+    clashes = {name for name in rotas if name in channels}
     for index, block in _blocks(values, "on_call"):
-        if _name_of(block) in channels:
+        if _name_of(block) in clashes:
             yield made.written(("on_call", index, "name")).problem("name is a channel's already; choose another", ())
     places: list[tuple[KeyPath, list[str]]] = [
         (("global", "channels"), texts(value_at(values, ("global", "channels"))))
     ]
     places += [(("checks", i, "channels"), list(check.channels or ())) for i, check in enumerate(config.checks)]
     places += _places_of_routes(values)
-    yield from _unknown(places, [*channels, *rotas], values, made, redact)
+    known = [*channels, *rotas]
+    strange = {name for _, names in places for name in names}.difference(known)
+    meant = _meant_by(clashes, strange, known[len(BUILT_IN_CHANNELS) :])
+    yield from _unknown(places, known, values, made, redact, meant)
     yield from _unknown(_places_of_channels(values), channels, values, made, redact)
+
+
+def _meant_by(clashes: Set[str], strange: Set[str], own: list[str]) -> Set[str]:
+    """Return strange names that the rotas may be meant to have whose names are channels': that is said of the rota.
+
+    What is near to one of the file's `own` names is a slip of its own.
+    """
+    meant = {name for name in strange if not nearest(name, own)}
+    return meant if len(meant) <= len(clashes) else set()
 
 
 def _places_of_routes(values: dict[str, Any]) -> Iterator[tuple[KeyPath, list[str]]]:
@@ -81,11 +94,12 @@ def _unknown(
     values: dict[str, Any],
     made: Assembly,
     redact: Redact,
+    said_elsewhere: Set[str] = frozenset(),
 ) -> Iterator[Problem]:
     for path, names in places:
         for index, name in enumerate(names):
-            if name not in known and _is_written(values, (*path, index)):
-                text = f"unknown channel {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}"
+            if name not in known and name not in said_elsewhere and _is_written(values, (*path, index)):
+                text = f"unknown channel {name!r}{did_you_mean(name, known)}; known: {', '.join(dict.fromkeys(known))}"
                 written = made.written((*path, index))
                 yield written.problem(redact(text), () if written.owner else written.keys[:-1])
 

@@ -5,6 +5,8 @@ members_of, parents_of ──▶ names        problems ──▶ unknown names, 
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from monitor.config.checkbase import CheckBase
@@ -15,6 +17,7 @@ from monitor.config.kinds.icmp import IcmpCheck
 from monitor.config.limits import never_warns
 from monitor.config.models import Config
 from monitor.config.remedies import not_allowed
+from monitor.config.ruleblock import RuleBlock
 from monitor.units import did_you_mean
 
 Checks = Mapping[str, CheckBase]
@@ -49,7 +52,7 @@ def problems(config: Config) -> Iterator[tuple[Place, str]]:
     checks = {check.name: check for check in config.checks}
     for index, check in enumerate(config.checks):
         yield from _unknown(("checks", index, "depends_on"), "check", check.depends_on, checks)
-        for key, text in _cannot_hold(check):
+        for key, text in _cannot_hold(check, config.rules):
             yield ("checks", index, key), f"{key}: {text}"
         for at, text in not_allowed(check.on_fail.actions, config.general.remedies):
             yield ("checks", index, "on_fail", "actions", at, "type"), f"on_fail.actions.{at}: {text}"
@@ -66,7 +69,7 @@ def problems(config: Config) -> Iterator[tuple[Place, str]]:
         yield from _not_sentinels(config.vantage.sentinels, checks)
 
 
-def _cannot_hold(check: CheckBase) -> Iterator[tuple[str, str]]:
+def _cannot_hold(check: CheckBase, rules: Iterable[RuleBlock]) -> Iterator[tuple[str, str]]:
     """Yield keys whose values do not fit to others, by what `global:` says, too."""
     if check.flap_low > check.flap_high:
         yield "flap_low", f"expected at most flap_high ({check.flap_high:g}), got {check.flap_low:g}"
@@ -75,9 +78,22 @@ def _cannot_hold(check: CheckBase) -> Iterator[tuple[str, str]]:
     if isinstance(check, IcmpCheck) and check.needed_s >= check.timeout:
         most = f"less than timeout ({check.timeout:g} s) for all packets"
         yield "interval", f"expected {most}, got {check.needed_s:g} s; how often a check runs is `every`"
+    if isinstance(check, HostCheck) and (limits := _limits_that_lack(check, rules)):
+        text = f"expected {' or '.join(limits)} beside {check.metric}, or it is always OK"
+        yield "metric", f"{text}; a rule that names {check.measured[0]} will do, too"
+
+
+def _limits_that_lack(check: HostCheck, rules: Iterable[RuleBlock]) -> tuple[str, ...]:
+    """Return keys of which it lacks one; () where a rule judges what it measures. One that is off may be on again."""
     # One that is wrong in itself may have no metric.
-    if isinstance(check, HostCheck) and hasattr(check, "metric") and check.missing_limits:
-        yield "metric", f"expected {' or '.join(check.missing_limits)} beside {check.metric}, or it is always OK"
+    if not hasattr(check, "metric") or any(_judges(rule, check) for rule in rules):
+        return ()
+    return check.missing_limits
+
+
+def _judges(rule: RuleBlock, check: HostCheck) -> bool:
+    words = re.findall(r"[a-z_]\w*", rule.condition or "")
+    return rule.match.covers(check.subject) and not set(words).isdisjoint(check.measured)
 
 
 def _keys_twice(checks: Iterable[CheckBase]) -> Iterator[tuple[Place, str]]:
@@ -125,10 +141,12 @@ def _members(name: str, config: Config, checks: Checks) -> tuple[str, ...]:
 def _circles(config: Config, key: str, step: Step) -> Iterator[tuple[Place, str]]:
     """Yield each circle once, at its first check in the file."""
     order = {check.name: index for index, check in enumerate(config.checks)}
+    # What refers to a name that stands twice may mean either.
+    twice = {name for name, count in Counter(check.name for check in config.checks).items() if count > 1}
     done: set[str] = set()
     for name in order:
         circle = _circle_from(name, step, done, order)
-        if circle:
+        if circle and twice.isdisjoint(circle):
             first = min(circle, key=order.__getitem__)
             turned = [*circle[circle.index(first) :], *circle[: circle.index(first)], first]
             yield ("checks", order[first], key), f"{key}: goes round in a circle: {' → '.join(turned)}"

@@ -56,6 +56,8 @@ _OBSERVED = """
     uptime_s used_gib version with_key written_s_ago
 """
 OBSERVED = tuple(_OBSERVED.split())
+# Those that are true or false, and may stand alone in a condition.
+TRUTHS = ("critical", "paused", "maintenance", "flapping", "limited", "mounted", "subscribed", "tcp", "with_key")
 # Their names are the target's or the file's: `perfdata_load1`, `steps_login_ms`, `phases_dns`, `members_shop`.
 _OPEN = re.compile(r"(?:perfdata|steps|phases|members)_\w+")
 _OTHER_WORDS = {
@@ -100,7 +102,12 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
         "message": "up {uptime_24h} % of the last 24 hours, expected at least {threshold} %",
     },
 }
-_EXAMPLE = "response_time_ms > expected_ms * 2"
+# What of CEL gives true or false, or whatever a branch does.
+_ASKING = frozenset(
+    {"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "_&&_", "_||_", "!_", "@in", "_?_:_", "@not_strictly_false"}
+    | {"contains", "startsWith", "endsWith", "matches"}
+)
+EXAMPLE = "response_time_ms > expected_ms * 2"
 PLACE = re.compile(r"\{([a-z_]\w*)\}")
 _STATUS = re.compile(r"""(?<![\w.])status\s*[!=]=\s*(['"])(.*?)\1""")
 _TOKEN = re.compile(rf"(?P<text>{STRING})|(?P<word>[A-Za-z_]\w*)|(?P<number>\d[\w.]*(?:(?<=[eE])[+-]\d+)?)", re.DOTALL)
@@ -111,8 +118,16 @@ def compile_condition(text: str) -> CompiledExpression:
     """Return the condition for use, its numbers fractional; ValueError that says what is wrong and where."""
     known = (*VARIABLES, *OBSERVED, *sorted(set(_OPEN.findall(text))))
     # First as it was written, so that a mistake is told at its own place.
-    compile_expression(text, known, _EXAMPLE)
-    return compile_expression(_with_fractions(text), known, _EXAMPLE)
+    compile_expression(text, known, EXAMPLE)
+    return compile_expression(_with_fractions(text), known, EXAMPLE)
+
+
+def is_truth(condition: str) -> bool:
+    """Return whether this condition, which compiles, can be true or false: it compares, asks, or names what is."""
+    word = condition.strip(" ()\t\n")
+    if word.isidentifier():
+        return word in TRUTHS or _OPEN.fullmatch(word) is not None
+    return bool(_ASKING.intersection(compile_condition(condition).program.functions())) or "has(" in condition
 
 
 def _with_fractions(text: str) -> str:
@@ -137,12 +152,12 @@ def _unknown_words(text: str) -> list[str]:
     return [word for word in _OTHER_WORDS if re.search(rf"(?<![\w.]){word}\b(?!\s*\()", bare)]
 
 
-def check_fact(name: str) -> None:
-    """Raise ValueError when no check can have this fact."""
+def check_fact(name: str, key: str) -> None:
+    """Raise ValueError, which begins with the key that names it, when no check can have this fact."""
     known = (*VARIABLES, *OBSERVED)
     if name not in known and not _OPEN.fullmatch(name):
         near = f" (did you mean {_OTHER_WORDS[name]!r}?)" if name in _OTHER_WORDS else did_you_mean(name, known)
-        raise ValueError(f"unknown variable {name!r}{near}; known: {', '.join(VARIABLES)}")
+        raise ValueError(f"{key}: unknown variable {name!r}{near}; known: {', '.join(VARIABLES)}")
 
 
 Condition = Annotated[
@@ -163,6 +178,7 @@ class RuleBlock(Block):
     threshold: Number | None = Field(None, description="a number that the condition may name as `threshold`")
     value: str | None = Field(None, description="the fact that is compared with it: its overage gives the severity")
     lasts: Wait = Field(0.0, alias="for", description="how long the condition must hold")
+    keep_firing_for: Wait = Field(0.0, description="how long it must not hold before it is over")
     times: Count = Field(1, ge=1, description="how many verdicts in a row must fulfil it, and how many end it")
     severity: SeverityField | None = Field(None, description="P1 to P4; without it by overage, else the check's")
     category: Category | None = Field(None, description="kind of trouble; the check's without it")
@@ -187,8 +203,9 @@ class RuleBlock(Block):
         condition, threshold = said["condition"], said["threshold"]
         if condition is None:
             raise ValueError(f"condition: expected one, got none; built-in rules are {', '.join(BUILT_IN)}")
-        for name in (*([self.value] if self.value else ()), *PLACE.findall(self.message)):
-            check_fact(name)
+        for key, names in (("value", [self.value] if self.value else []), ("message", PLACE.findall(self.message))):
+            for name in names:
+                check_fact(name, key)
         names_it = re.search(r"\bthreshold\b", f"{condition} {said['message']}") is not None
         if names_it and threshold is None:
             raise ValueError("threshold: expected a number, for the condition or the message names it")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
@@ -10,7 +12,10 @@ from monitor.config.checkbase import CheckBase
 from monitor.config.kinds import CHECK_MODELS, GroupCheck
 from monitor.config.kinds.heartbeat import HeartbeatCheck
 from monitor.config.models import Config, General, VantageBlock
+from monitor.config.ruleblock import RuleBlock
 from monitor.config.values import texts
+
+_ASKED_OF = ("name", "condition", "value", "threshold", "match")
 
 
 def what_holds(values: dict[str, Any]) -> Config:
@@ -20,7 +25,10 @@ def what_holds(values: dict[str, Any]) -> Config:
     is_whole = isinstance(written, list) and all(isinstance(item, dict) for item in written)
     checks: Any = tuple(_check_or_stand_in(item) for item in written) if is_whole and written else ()
     return Config.model_construct(
-        general=_general(values.get("global")), vantage=_vantage(values.get("vantage")), checks=checks
+        general=_general(values.get("global")),
+        vantage=_vantage(values.get("vantage")),
+        rules=tuple(_rules(values.get("rules"))),
+        checks=checks,
     )
 
 
@@ -35,6 +43,14 @@ def _general(written: object) -> General:
         return General.model_validate({key: value for key, value in keys.items() if key not in wrong})
     except ValidationError:
         return General()
+
+
+def _rules(written: object) -> Iterator[RuleBlock]:
+    """Yield rules that hold as far as what they ask of whom goes."""
+    for one in written if isinstance(written, list) else []:
+        with contextlib.suppress(ValidationError):
+            keys = _ASKED_OF if isinstance(one, dict) else ()
+            yield RuleBlock.model_validate({key: one[key] for key in keys if key in one})
 
 
 def _vantage(written: object) -> VantageBlock | None:

@@ -14,13 +14,13 @@ from pydantic_core import ErrorDetails
 from monitor.config.assembly import Assembly, Written
 from monitor.config.checkbase import CheckBase
 from monitor.config.environment import Environment
-from monitor.config.explain import Redact, place_of, sentence
+from monitor.config.explain import Redact, meant_by, place_of, sentence
 from monitor.config.kinds import CHECK_MODELS
 from monitor.config.layers import Layer
 from monitor.config.models import Config
 from monitor.config.placeholders import has_placeholder
 from monitor.config.values import value_at
-from monitor.config.yamlfile import Problem
+from monitor.config.yamlfile import Path, Problem
 
 # checks, its index, the key.
 _KEY_OF_CHECK = 3
@@ -31,8 +31,10 @@ def validate(values: dict[str, Any], made: Assembly, problems: list[Problem], re
         return Config.model_validate(values)
     except ValidationError as error:
         unset = {(problem.file, problem.line) for problem in problems if "environment variable" in problem.text}
-        for detail in error.errors(include_url=False):
-            if _follows(detail, values, made):
+        details = error.errors(include_url=False)
+        meant = {place for detail in details if (place := meant_by(detail, Config))}
+        for detail in details:
+            if _follows(detail, values, made) or (detail["type"] == "missing" and detail["loc"] in meant):
                 continue
             problem = _explain(detail, values, made, redact)
             # A URL that still holds {NAME} is wrong only because the variable is missing: said once.
@@ -51,14 +53,24 @@ def _follows(detail: ErrorDetails, values: dict[str, Any], made: Assembly) -> bo
 
 
 def _explain(detail: ErrorDetails, values: dict[str, Any], made: Assembly, redact: Redact) -> Problem:
-    path = place_of(detail["loc"], values)
-    written, text = made.written(path), sentence(detail, Config, redact)
+    path, text = place_of(detail["loc"], values), sentence(detail, Config, redact)
+    written = made.written(path)
+    if detail["type"] == "value_error":
+        at_key = made.written((*path, *_key_of(text, value_at(values, path))))
+        # What comes from elsewhere may be right there, and wrong only beside what the block says.
+        return (at_key if at_key.owner == written.owner else written).problem(text, written.keys)
     if detail["type"] != "extra_forbidden" and detail["type"] != "missing":
         return written.problem(text)
     if detail["type"] == "extra_forbidden" and written.keys[:1] == ("templates",) and len(path) == _KEY_OF_CHECK:
         index = int(path[1])
         return _unfit(made, index, text, written)
     return written.problem(text, written.keys[:-1])
+
+
+def _key_of(text: str, block: object) -> Path:
+    """Return the key of the block that a sentence about all of it begins with, for its line."""
+    key, colon, _ = text.partition(": ")
+    return (key,) if colon and isinstance(block, dict) and key in block else ()
 
 
 def _unfit(made: Assembly, index: int, text: str, written: Written) -> Problem:

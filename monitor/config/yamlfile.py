@@ -79,6 +79,13 @@ class Document:
         return Problem(self.line_of(path), text, self.file, owner)
 
 
+def not_text(error: UnicodeDecodeError, file: str) -> Problem:
+    """Return where a file is no text, and what there is instead."""
+    line = error.object.count(b"\n", 0, error.start) + 1
+    got = f"byte 0x{error.object[error.start]:02x}"
+    return Problem(line, f"cannot be read: expected utf-8, got {got}; save it in that encoding", file)
+
+
 class _TooMany(Exception):
     """Aliases make more of the file than can be meant."""
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from monitor.alerts import AlertBook, AlertEvent
-from monitor.history.jsonl import objects, read_lines, to_line
+import orjson
+
+from monitor.alerts import AlertBook, AlertEvent, What
+from monitor.history.jsonl import JsonlWriter, objects
 from monitor.history.snapshot import replace_file
-from monitor.model import Json
 from monitor.units import from_rfc3339
 
 log = logging.getLogger(__name__)
-# So few old alerts are not worth writing the file anew.
-FORGOTTEN_TOGETHER = 100
 
 
 class BookReader:
@@ -67,30 +66,21 @@ def read_book(path: Path) -> AlertBook:
     return BookReader(path).read()
 
 
-def forget(path: Path, before: datetime) -> None:
-    """Take alerts that ended before that time out of the file, once there are many; lines that are none stay.
+def forget(writer: JsonlWriter, alerts: Container[str], before: datetime) -> None:
+    """Take these alerts out of the writer's file, and what was held before that time; lines that are none stay.
 
-    Only for whoever alone writes the file. OSError leaves it as it was.
+    OSError leaves it as it was.
     """
-    lines = list(read_lines(path))
-    ended = {
-        str(line.get("alert"))
-        for line in lines
-        if line.get("what") in ("resolved", "expired") and _is_before(line, before)
-    }
-    if len(ended) < FORGOTTEN_TOGETHER:
-        return
-    log.info("%s: %d alerts are forgotten: past retention_days", path.name, len(ended))
-    kept = [line for line in lines if not (line.get("alert") in ended or _is_old_hold(line, before))]
-    replace_file(path, b"".join(to_line(line) for line in kept))
+    with writer.path.open("rb") as file:
+        kept = [line for line in file if not _is_of(line, alerts, before)]
+    writer.close()
+    replace_file(writer.path, b"".join(kept))
 
 
-def _is_before(line: Mapping[str, Json], before: datetime) -> bool:
+def _is_of(line: bytes, alerts: Container[str], before: datetime) -> bool:
     try:
-        return from_rfc3339(str(line.get("at"))) < before
-    except ValueError:
+        known = orjson.loads(line)
+        is_old_hold = known["what"] == What.HELD and from_rfc3339(str(known["at"])) < before
+        return is_old_hold or known["alert"] in alerts
+    except (ValueError, LookupError, TypeError):
         return False
-
-
-def _is_old_hold(line: Mapping[str, Json], before: datetime) -> bool:
-    return line.get("what") == "held" and _is_before(line, before)

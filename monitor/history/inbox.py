@@ -6,6 +6,7 @@ The file name begins with the time, so that commands are applied in the order in
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import uuid
@@ -22,6 +23,10 @@ from monitor.model import Json
 from monitor.units import from_rfc3339, to_rfc3339
 
 log = logging.getLogger(__name__)
+_TO_DO = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space there"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "See who owns it"),
+}
 
 
 class Verb(StrEnum):
@@ -52,9 +57,17 @@ class Command:
     options: Mapping[str, Json] = field(default_factory=dict)
 
 
+class NotWritten(OSError):
+    """The command cannot be left; its text says where, why, and what to do."""
+
+    def __str__(self) -> str:
+        to_do = _TO_DO.get(self.errno or 0, "Mend that")
+        where = f"{self.filename}: {self.strerror}"
+        return f"the command cannot be written to {where}; nothing was done. {to_do}, then try again"
+
+
 def drop(folder: Path, command: Command) -> None:
-    """Leave the command for the checker; OSError when the folder cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Leave the command for the checker; NotWritten when the folder cannot be written."""
     name = f"{command.at:%Y%m%dT%H%M%S%f}-{command.id}"
     part = folder / f".{name}.part"
     text = to_line(
@@ -67,8 +80,14 @@ def drop(folder: Path, command: Command) -> None:
             "options": dict(command.options),
         }
     )
-    part.write_bytes(text)
-    part.replace(folder / f"{name}.json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(text)
+        part.replace(folder / f"{name}.json")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise NotWritten(error.errno, error.strerror, str(folder)) from error
 
 
 def waiting(folder: Path) -> Iterator[tuple[Path, Command]]:

@@ -41,18 +41,23 @@ def _readable(value: Any) -> Any:
 
 
 class JsonlWriter:
-    """Appends batches of lines to one file. Not for two writers: the checker's lock sees to that."""
+    """Appends batches of lines to one file. Not for two writers: the checker's lock sees to that.
+
+    Closed, it opens the file again for the next batch.
+    """
 
     def __init__(self, path: Path, fsync: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._fsync = fsync
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+        self._file = self._open()
         self._cut_torn_tail()
 
     def append(self, lines: Iterable[bytes]) -> None:
         """Append all lines, or none and raise OSError (a full disk)."""
         batch = b"".join(lines)
+        if self._file < 0:
+            self._file = self._open()
         size = os.fstat(self._file).st_size
         try:
             written = 0
@@ -65,7 +70,12 @@ class JsonlWriter:
             raise
 
     def close(self) -> None:
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def _open(self) -> int:
+        return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
 
     def _cut_torn_tail(self) -> None:
         size = os.fstat(self._file).st_size

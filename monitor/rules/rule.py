@@ -12,7 +12,7 @@ from monitor.alerts.figures import number
 from monitor.alerts.priority import by_overage, is_less_worse, overage_percent
 from monitor.config import CheckBase, Match, RuleBlock
 from monitor.config.ruleblock import BUILT_IN, PLACE, built_in_rules, compile_condition
-from monitor.model import Category, Severity, Subject
+from monitor.model import Category, Severity
 from monitor.rules.facts import Fact, Look, expected_ms
 from monitor.units import plain
 
@@ -56,6 +56,7 @@ class Rule:
     threshold: float | None = None
     value: str | None = None
     lasts_s: float = 0.0
+    keeps_s: float = 0.0
     times: int = 1
     severity: Severity | None = None
     category: Category | None = None
@@ -67,7 +68,7 @@ class Rule:
     def of(cls, block: RuleBlock, is_own: bool = True) -> Rule:
         said: dict[str, Any] = dict(block.complete)
         del said["enabled"]
-        return cls(block.name, lasts_s=said.pop("lasts"), is_own=is_own, **said)
+        return cls(block.name, lasts_s=said.pop("lasts"), keeps_s=said.pop("keep_firing_for"), is_own=is_own, **said)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -99,9 +100,7 @@ class Rule:
         """Return whether it is asked of this check at all."""
         if "expected_ms" in self.names and expected_ms(check) is None and not self._takes_null:
             return False
-        category = check.category or check.trouble
-        subject = Subject(check.name, check.type, check.group, check.tags, check.severity, category, check.owner or "")
-        return self.match.covers(subject)
+        return self.match.covers(check.subject)
 
     def holds(self, look: Look) -> bool:
         """Return whether the condition is true of this verdict; NotJudged when that cannot be said."""

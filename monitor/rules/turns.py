@@ -1,6 +1,6 @@
 """How long each rule has held for each check: when it fires, and when it is over. Pure.
 
-    false ──true──▶ counting ──`times` verdicts, `for` long──▶ fired ──`times` verdicts that do not──▶ cleared
+    false ──true──▶ counting ──`times`, `for` long──▶ fired ──false `times`, `keep_firing_for` long──▶ cleared
                        └──false──▶ nothing was said
 
 What cannot be judged neither brings a rule forward nor ends it. It starts anew with the process: what is still open
@@ -57,6 +57,7 @@ class _Turn:
     is_first: bool = False
     held: int = 0
     missed: int = 0
+    missed_at: datetime | None = None
     has_fired: bool = False
 
 
@@ -111,7 +112,7 @@ class Turns:
             if holds:
                 yield from self._held(rule, look, now)
             elif (rule.name, name) in self._turns:
-                yield from self._missed(rule, look)
+                yield from self._missed(rule, look, now)
         if not is_unknown:
             self._judged.add(name)
 
@@ -120,17 +121,18 @@ class Turns:
         turn = self._turns.get(key)
         if turn is None:
             turn = self._turns[key] = _Turn(now, is_first=look.check.name not in self._judged)
-        turn.held, turn.missed = turn.held + 1, 0
+        turn.held, turn.missed, turn.missed_at = turn.held + 1, 0, None
         lasted = seconds_between(turn.began_at, now) >= rule.lasts_s
         if turn.has_fired or (turn.held >= rule.times and lasted):
             turn.has_fired = True
             yield Fired(rule, look, None if turn.is_first else turn.began_at)
 
-    def _missed(self, rule: Rule, look: Look) -> Iterator[Cleared]:
+    def _missed(self, rule: Rule, look: Look, now: datetime) -> Iterator[Cleared]:
         key = (rule.name, look.check.name)
         turn = self._turns[key]
-        turn.missed += 1
-        if turn.has_fired and turn.missed < rule.times:
+        turn.missed, turn.missed_at = turn.missed + 1, turn.missed_at or now
+        is_over = turn.missed >= rule.times and seconds_between(turn.missed_at, now) >= rule.keeps_s
+        if turn.has_fired and not is_over:
             return
         del self._turns[key]
         if turn.has_fired:

@@ -47,7 +47,7 @@ def act(alert: Alert, took: bool, ended: bool, note: str) -> None:
         frame.refused()
         return
     command = commands.acknowledge if took else commands.resolve
-    _after(frame.follow(command(views().place, alert.id, frame.by(), note)))
+    _after(frame.follow(lambda: command(views().place, alert.id, frame.by(), note)))
 
 
 def suppress(alert: Alert, note: str, zone: str) -> None:
@@ -67,7 +67,7 @@ def suppress(alert: Alert, note: str, zone: str) -> None:
             if not frame.may_act():
                 frame.refused()
                 return
-            _after(frame.follow(commands.suppress(views().place, alert.id, until, frame.by(), note)))
+            _after(frame.follow(lambda: commands.suppress(views().place, alert.id, until, frame.by(), note)))
 
 
 def ending(chosen: str, now: datetime) -> datetime | None:

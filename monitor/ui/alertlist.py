@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import streamlit as st
 
+from monitor import timeline
 from monitor.alerts import Alert, AlertStatus
 from monitor.history.snapshot import Snapshot
-from monitor.model import Severity
+from monitor.model import Severity, Status
 from monitor.silences import Silence, quiet
-from monitor.ui import alertacts, markup, sections, timeline, words
+from monitor.ui import alertacts, markup, sections, words
 from monitor.ui.shared import views
 from monitor.units import clip, format_duration, seconds_between, utc_now
 
@@ -27,7 +28,7 @@ def worst_first(alert: Alert) -> tuple[str, bool, float]:
 
 
 def lasting(alert: Alert) -> str:
-    lasted = format_duration(seconds_between(alert.opened_at, alert.resolved_at or utc_now()))
+    lasted = format_duration(seconds_between(alert.began_at, alert.resolved_at or utc_now()))
     return f"{'for' if alert.is_open else 'lasted'} {lasted}"
 
 
@@ -37,7 +38,8 @@ def said(alert: Alert, zone: str) -> list[str]:
     if alert.acknowledged_by:
         parts.append(f"taken by {words.md(alert.acknowledged_by)}")
     elif alert.is_open:
-        parts.append("**nobody has it yet**")
+        # What nobody is told of is not for anybody to jump at.
+        parts.append("nobody has it yet" if alert.untold or alert.suppressed_until else "**nobody has it yet**")
     if alert.suppressed_until:
         parts.append(f"suppressed until {words.local(alert.suppressed_until, zone)}")
     elif alert.is_open and alert.untold:
@@ -46,6 +48,8 @@ def said(alert: Alert, zone: str) -> list[str]:
         parts.append(f"seen {alert.count:,} times")
     if alert.resolution:
         parts.append(words.md(alert.resolution))
+    if alert.still:
+        parts.append(f"**it still {'warned' if alert.still == Status.WARN else 'failed'} then**")
     if alert.owner:
         parts.append(f"owner {words.md(alert.owner)}")
     return parts
@@ -70,14 +74,48 @@ def unheard(alert: Alert, holding: Sequence[Silence], zone: str) -> str:
     return ""
 
 
-def line(alert: Alert, holding: Sequence[Silence], zone: str) -> str:
+def present(alert: Alert, snapshot: Snapshot) -> str:
+    """Return what the check of an open alert says now; empty where that is what it said when the alert opened."""
+    entry = snapshot.checks.get(alert.resource) if alert.is_open and alert.source == "check" else None
+    return entry.state.message if entry and not alert.message.startswith(entry.state.message) else ""
+
+
+def members_now(alert: Alert, snapshot: Snapshot) -> str:
+    """Return how many members of a group are down now, where its title says how many it were at the opening."""
+    entry = snapshot.checks.get(alert.resource) if alert.is_open and alert.source == "check" else None
+    facts = entry.state.bad.facts if entry and entry.is_group and entry.state.is_down and entry.state.bad else {}
+    counted = f"{facts.get('members_down')} of {facts.get('members_in_all')}"
+    return f" (now {counted})" if facts.get("members_down") and f" {counted} " not in alert.title else ""
+
+
+def unheard_of(alert: Alert, snapshot: Snapshot) -> str:
+    """Return that the check of a resolved alert is bad still and that nobody is told; empty where that is not so."""
+    entry = snapshot.checks.get(alert.resource) if alert.still and alert.resolved_at else None
+    if not entry or not entry.state.note or not alert.resolved_at or entry.state.since > alert.resolved_at:
+        return ""
+    return f"{entry.name} still {'fails' if entry.state.is_down else 'warns'}: {entry.state.note}."
+
+
+def texts(alert: Alert, snapshot: Snapshot) -> None:
+    """Draw what is wrong: as it was told, and as it is now where that is something else."""
+    if now := present(alert, snapshot):
+        st.text(f"At opening: {alert.message}")
+        st.text(f"Now: {now}")
+    else:
+        st.text(alert.message)
+    if unheard := unheard_of(alert, snapshot):
+        st.warning(words.md(unheard), icon=":material/notifications_off:")
+
+
+def line(alert: Alert, snapshot: Snapshot, holding: Sequence[Silence]) -> str:
     """Return what a closed row says, as Markdown; on a laptop it is one line."""
+    zone = snapshot.checker.timezone
     badges = f"{words.alert_badge(alert.status)} {words.severity_badge(alert.severity)}"
     if not alert.is_open:
         when = f"{words.short(alert.opened_at, zone)}, {lasting(alert)}"
         return f"{badges} **{words.md(clip(alert.title, 80))}** :gray[{words.md(when)}]"
     why = unheard(alert, holding, zone)
-    title = words.md(clip(alert.title, 50 if why else 80))
+    title = words.md(clip(alert.title, 50 if why else 80)) + members_now(alert, snapshot)
     icon = _ICONS.get(alert.status, _UNTOLD)
     # A line of a phone must not end between a number and its unit.
     lasts = words.md(lasting(alert)).replace(" ", "\u00a0")
@@ -85,12 +123,12 @@ def line(alert: Alert, holding: Sequence[Silence], zone: str) -> str:
     return f"{badges} **{title}** :gray[{lasts}{f' · {icon} {why}' if why else ''}]"
 
 
-def card(alert: Alert, holding: Sequence[Silence], zone: str, acting: bool) -> None:
+def card(alert: Alert, snapshot: Snapshot, holding: Sequence[Silence], acting: bool) -> None:
     """Draw one line of an alert, with the short of it below, and what is done to it most beside it."""
     with st.container(horizontal=True, gap="small"):
-        with st.expander(line(alert, holding, zone)):
-            st.text(alert.message)
-            st.caption(" · ".join(said(alert, zone)))
+        with st.expander(line(alert, snapshot, holding)):
+            texts(alert, snapshot)
+            st.caption(" · ".join(said(alert, snapshot.checker.timezone)))
             if alert.previous:
                 st.caption(f"Last time: {words.md(alert.previous)}")
             note = alertacts.note_of(alert) if alert.is_open and acting else ""
@@ -158,7 +196,7 @@ def listed(alerts: Sequence[Alert], snapshot: Snapshot, acting: bool, key: str) 
     holding = views().holding()
     with st.container(gap="xsmall"):
         for alert in shown[:SHOWN]:
-            card(alert, holding, snapshot.checker.timezone, acting)
+            card(alert, snapshot, holding, acting)
     if len(shown) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(shown)}. Search or filter for the others.")
 

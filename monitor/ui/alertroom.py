@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import streamlit as st
 
-from monitor.alerts import Alert, AlertEvent
+from monitor import timeline
+from monitor.alerts import Alert
 from monitor.alerts.recommend_table import DEFAULT, TABLE
 from monitor.history.snapshot import Snapshot
-from monitor.ui import alertacts, alertlist, facts, frame, markup, sections, timeline, words
+from monitor.ui import alertacts, alertlist, facts, frame, markup, sections, words
 from monitor.ui.facts import Fact
 from monitor.ui.shared import views
 
 _COMMAND = re.compile(r"`([^`\n]+)`")
 _PROGRAMS = {step.command.split(" ")[0] for row in (*TABLE, DEFAULT) for step in row.steps if step.command}
-# What was held back longer ago was another outage.
-_HELD_BEFORE = timedelta(days=1)
 _MOST = 200
 
 
@@ -46,9 +45,9 @@ def _live(identifier: str) -> None:
     alert, now = views().alert(identifier), views().now()
     if alert is None or now.snapshot is None:
         return
-    st.title(words.md(alert.title), anchor=False)
+    st.title(words.md(alert.title) + alertlist.members_now(alert, now.snapshot), anchor=False)
     st.markdown(f"{words.alert_badge(alert.status)} {words.severity_badge(alert.severity)}")
-    st.text(alert.message)
+    alertlist.texts(alert, now.snapshot)
     st.caption(" · ".join(alertlist.said(alert, now.snapshot.checker.timezone)))
 
 
@@ -101,7 +100,7 @@ def parted(step: str) -> tuple[str, list[str]]:
 def _told(alert: Alert, snapshot: Snapshot, zone: str) -> None:
     st.subheader("Why was I told, or not?", anchor=False)
     known = views()
-    rows = timeline.told(alert, snapshot.channels, known.joined, lambda at: words.short(at, zone))
+    rows = timeline.told(alert, snapshot.channels, known.joined, lambda at: words.short(at, zone), known.limit)
     if rows:
         heads = ("channel", "what", "when", "what became of it")
         st.html(markup.table(heads, [_told_row(one, zone) for one in rows[:_MOST]]))
@@ -116,7 +115,8 @@ def _told_row(one: timeline.Told, zone: str) -> tuple[markup.Cell, ...]:
 
 def _happened(alert: Alert, zone: str) -> None:
     st.subheader("What happened", anchor=False)
-    lines = timeline.story(alert, _held(alert), lambda at: words.short(at, zone))
+    held = timeline.held_before(alert, views().held(alert.resource), views().alerts())
+    lines = timeline.story(alert, held, lambda at: words.short(at, zone))
     rows = [(_when(line, zone), Fact("", line.what), line.by) for line in lines[-_MOST:]]
     st.html(markup.table(("when", "what", "by"), rows))
     st.caption(f"Times in {zone}.")
@@ -126,14 +126,6 @@ def _happened(alert: Alert, zone: str) -> None:
 
 def _when(line: timeline.Line, zone: str) -> str:
     return words.short(line.at, zone) + (f" until {words.short(line.until, zone)}" if line.until else "")
-
-
-def _held(alert: Alert) -> AlertEvent | None:
-    """Return why this outage opened no alert before, when that is known."""
-    held = views().held(alert.resource) if alert.source == "check" else None
-    is_own = held and timedelta() <= alert.opened_at - held.at <= _HELD_BEFORE
-    ended = [one.resolved_at for one in views().alerts() if one.resource == alert.resource and one.resolved_at]
-    return held if held and is_own and not any(held.at < at <= alert.opened_at for at in ended) else None
 
 
 def _facts(alert: Alert, snapshot: Snapshot, zone: str) -> None:
@@ -162,6 +154,7 @@ def _listed(alert: Alert, zone: str) -> list[Fact]:
         "Group": alert.group,
         "Tags": ", ".join(alert.tags),
         "Seen": f"{alert.count:,} time{'s' if alert.count != 1 else ''}",
+        "Bad since": moment(alert.bad_since) if alert.began_at < alert.opened_at else "",
         "First seen": moment(alert.opened_at),
         "Last seen": moment(alert.seen_at) if alert.seen_at > alert.opened_at else "",
         "Expires": moment(alert.expires_at),

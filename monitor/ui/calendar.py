@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
 from monitor import charts
 from monitor.history.snapshot import Snapshot
-from monitor.oncall import OnCall, Shift
+from monitor.oncall import OnCall, together
 from monitor.silences import Silence, coming
 from monitor.ui import cached, markup, words
 from monitor.ui.shared import views
@@ -62,13 +60,7 @@ def _row(one: Silence, stretch: Stretch) -> dict[str, object]:
 
 def _line(one: Silence, stretch: Stretch, zone: str) -> tuple[str, str, str, str, str]:
     lasts = format_duration(seconds_between(stretch.begins_at, stretch.ends_at))
-    return _span(stretch, zone), lasts, _name(one), str(one.match), one.note
-
-
-def _span(stretch: Stretch, zone: str) -> str:
-    begin, end = (at.astimezone(ZoneInfo(zone)) for at in (stretch.begins_at, stretch.ends_at))
-    last = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%a %d %b %H:%M}"
-    return f"{begin:%a %d %b %H:%M} – {last}"
+    return stretch.span(zone), lasts, _name(one), str(one.match), one.note
 
 
 def on_call(snapshot: Snapshot) -> None:
@@ -91,21 +83,9 @@ def _not_known(what: str) -> None:
 
 
 def _rota(rota: OnCall, now: datetime, zone: str) -> None:
-    shifts = _together(rota.shifts(now, now + timedelta(weeks=WEEKS)))
+    shifts = together(rota.shifts(now, now + timedelta(weeks=WEEKS)))
     st.subheader(words.md(rota.name), anchor=False)
     until = f" until {words.local(shifts[1].stretch.begins_at, zone)}" if len(shifts) > 1 else ""
     st.markdown(f":material/support_agent: **{words.md(shifts[0].person)}** is on call now{until}.")
-    rows = [(_span(one.stretch, zone), one.person, "stands in" if one.is_exception else "by rota") for one in shifts]
+    rows = [(one.stretch.span(zone), one.person, "stands in" if one.is_exception else "by rota") for one in shifts]
     st.html(markup.table(("when", "who", ""), rows))
-
-
-def _together(shifts: Iterable[Shift]) -> list[Shift]:
-    """Return shifts of one person that follow each other as one."""
-    found: list[Shift] = []
-    for one in shifts:
-        last = found[-1] if found else None
-        if last and (last.person, last.is_exception) == (one.person, one.is_exception):
-            found[-1] = Shift(one.person, Stretch(last.stretch.begins_at, one.stretch.ends_at), one.is_exception)
-        else:
-            found.append(one)
-    return found

@@ -61,7 +61,7 @@ def _test(channel: ChannelInfo) -> None:
         frame.refused()
         return
     # A slow mail server has its 15 seconds.
-    applied = frame.follow(commands.test_channel(views().place, channel.name, frame.by()), timeout_s=20)
+    applied = frame.follow(lambda: commands.test_channel(views().place, channel.name, frame.by()), timeout_s=20)
     if applied and applied.ok:
         st.success(words.md(applied.detail), icon=":material/check:")
 
@@ -137,7 +137,7 @@ def send(service: str | None, severity: Severity, message: str, chosen: list[str
     elif not service or not message.strip():
         st.error(f"{'A service' if not service else 'A message'} is missing: say what this alert is about.")
     else:
-        identifier = commands.send_alert(views().place, service, severity, message, chosen, frame.by())
-        applied = frame.follow(identifier)
+        place, by = views().place, frame.by()
+        applied = frame.follow(lambda: commands.send_alert(place, service, severity, message, chosen, by))
         if applied and applied.alert:
             st.session_state["manual_alert"] = applied.alert

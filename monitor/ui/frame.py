@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from monitor import commands
+from monitor.history.inbox import NotWritten
 from monitor.history.snapshot import Applied, Snapshot
 from monitor.ui import words
 from monitor.ui.shared import OPERATOR, views
@@ -97,10 +100,15 @@ def by() -> str:
     return "operator" if OPERATOR.has_password else "operator (local)"
 
 
-def follow(command_id: str, timeout_s: float = 5.0) -> Applied | None:
-    """Wait for a command's outcome and say it."""
+def follow(leave: Callable[[], str], timeout_s: float = 5.0) -> Applied | None:
+    """Leave a command, wait for its outcome and say it; None when there is none."""
+    try:
+        command = leave()
+    except NotWritten as error:
+        st.error(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        return None
     with st.spinner("Waiting for the checker …"):
-        applied = commands.outcome(views().place, command_id, timeout_s)
+        applied = commands.outcome(views().place, command, timeout_s)
     if applied is None:
         st.warning("No checker has taken this yet; the next one to start will.", icon=":material/hourglass_empty:")
     elif applied.ok:

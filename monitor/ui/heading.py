@@ -40,7 +40,8 @@ def _said(entry: CheckEntry, snapshot: Snapshot) -> list[str]:
     alert = snapshot.alert_of(entry.name)
     if alert:
         said.append(f"alert since {words.local(alert.opened_at, snapshot.checker.timezone)}")
-        said.append(f"taken by {words.md(alert.acknowledged_by)}" if alert.acknowledged_by else "**nobody has it yet**")
+        nobody = "nobody has it yet" if alert.untold else "**nobody has it yet**"
+        said.append(f"taken by {words.md(alert.acknowledged_by)}" if alert.acknowledged_by else nobody)
     return said
 
 

@@ -63,6 +63,6 @@ def _by_hand(entry: CheckEntry, index: int, deed: str, action: Action) -> None:
     if not frame.may_act():
         frame.refused()
         return
-    applied = frame.follow(commands.remedy(views().place, entry.name, index, frame.by()))
+    applied = frame.follow(lambda: commands.remedy(views().place, entry.name, index, frame.by()))
     if applied and applied.ok:
         st.rerun()

@@ -11,10 +11,9 @@ from pydantic import ValidationError
 
 from monitor import commands
 from monitor.alerts import Alert
-from monitor.config import Match, faults
+from monitor.config import Match, faults, misses
 from monitor.history.snapshot import Snapshot
 from monitor.model import Category, Json, Severity, Subject
-from monitor.silences import misses
 from monitor.ui import frame, words
 from monitor.ui.shared import views
 from monitor.units import format_duration, utc_now
@@ -57,7 +56,7 @@ def draw(snapshot: Snapshot, alert: Alert | None, check: str) -> None:
         frame.refused()
         return
     applied = frame.follow(
-        commands.silence(
+        lambda: commands.silence(
             views().place, match, ends_at, frame.by(), note, begins_at, until_resolved, maintenance=is_maintenance
         )
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import streamlit as st
 
 from monitor import commands
 from monitor.history.snapshot import Snapshot
-from monitor.silences import Silence
+from monitor.silences import Silence, in_words
 from monitor.ui import frame, markup, words
 from monitor.ui.shared import views
 from monitor.units import format_duration, seconds_between, utc_now
@@ -47,25 +47,13 @@ def _card(one: Silence, now: datetime, zone: str, acting: bool, opens_at: dateti
         with st.container(gap="xxsmall"):
             when = f"begins in {_in(now, opens_at)}" if opens_at else f"ends in {_in(now, _ends_at(one, now))}"
             st.markdown(f":{_COLOURS[one.word]}-badge[{one.word}] **{words.md(str(one.match))}** {when}")
-            st.caption(" · ".join(_said(one, now, zone, opens_at)))
+            st.caption(" · ".join(in_words(one, views().subjects().values(), now, zone, words.md)))
         if (
             acting
             and is_own
             and st.button("Cancel" if opens_at else "End now", key=f"end-{one.id}", icon=":material/stop_circle:")
         ):
             _end(one)
-
-
-def _said(one: Silence, now: datetime, zone: str, opens_at: datetime | None) -> list[str]:
-    subjects = views().subjects().values()
-    count = sum(one.match.covers(subject) for subject in subjects)
-    at = f"from {words.local(opens_at, zone)}" if opens_at else f"until {words.local(_ends_at(one, now), zone)}"
-    said = [f"covers {count} check{'s' if count != 1 else ''}", at, f"by {words.md(one.by)}"]
-    if one.until_resolved:
-        said.append(f"or until alert {one.until_resolved} is over")
-    if one.made_at is None:
-        said.append(f"planned as {words.md(one.id)}: it is ended there")
-    return [*said, words.md(one.note)] if one.note else said
 
 
 def _in(now: datetime, at: datetime) -> str:
@@ -76,7 +64,7 @@ def _end(one: Silence) -> None:
     if not frame.may_act():
         frame.refused()
         return
-    applied = frame.follow(commands.end_silence(views().place, one.id, frame.by()))
+    applied = frame.follow(lambda: commands.end_silence(views().place, one.id, frame.by()))
     if applied and applied.ok:
         st.rerun()
 
@@ -86,7 +74,7 @@ def _past(over: list[Silence], zone: str) -> None:
         return
     with st.expander(f"Past ({len(over)})", icon=":material/history:"):
         rows = [
-            (one.word, str(one.match), words.local(_ended_at(one), zone), one.ended_by or "its time", one.by, one.note)
+            (one.word, str(one.match), _over(one, zone), one.ended_by or "its time", one.by, one.note)
             for one in over[:_PAST_SHOWN]
         ]
         st.html(markup.table(("", "for", "ended", "ended by", "made by", "note"), rows))
@@ -94,13 +82,5 @@ def _past(over: list[Silence], zone: str) -> None:
             st.caption(f"The last {_PAST_SHOWN} of {len(over)}.")
 
 
-def _ended_at(one: Silence) -> datetime:
-    """Return when it ended: by hand, or as it was made."""
-    if one.ended_at:
-        return one.ended_at
-    begun = one.stretch(one.made_at) if one.made_at else None
-    made_at = one.made_at or utc_now()
-    opens_at = one.opens_at(made_at - timedelta(microseconds=1))
-    later = one.stretch(opens_at) if opens_at else None
-    found = begun or later
-    return found.ends_at if found else made_at
+def _over(one: Silence, zone: str) -> str:
+    return words.local(one.over_at, zone) if one.over_at else ""

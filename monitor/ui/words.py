@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from monitor.alerts import AlertStatus
 from monitor.model import Flag, Severity, Status
-from monitor.units import LATEST_YEAR, format_duration, seconds_between, utc_now
+from monitor.units import format_duration, in_zone, seconds_between, utc_now
+from monitor.units import local as local
+from monitor.units import short as short
 
 SIGNS = {Status.OK: "✓", Status.WARN: "!", Status.FAIL: "✕", Status.UNKNOWN: "?"}
 _COLOURS = {Status.OK: "green", Status.WARN: "orange", Status.FAIL: "red", Status.UNKNOWN: "gray"}
@@ -63,22 +65,7 @@ def ago(at: datetime) -> str:
     return f"{format_duration(max(seconds_between(at, utc_now()), 0))} ago"
 
 
-def short(at: datetime, timezone: str) -> str:
-    """Return the time in the zone, for where the zone is told beside it: `Sat 21 Nov 19:33:07`."""
-    return f"{at.astimezone(ZoneInfo(timezone)):%a %d %b %H:%M:%S}"
-
-
-def _there(at: datetime, timezone: str) -> datetime:
-    # The last day of all has no time in every zone.
-    return min(at, datetime(LATEST_YEAR, 1, 1, tzinfo=UTC)).astimezone(ZoneInfo(timezone))
-
-
-def local(at: datetime, timezone: str) -> str:
-    """Return the time in the zone, named: `2026-11-21 19:33:07 IST`."""
-    return f"{_there(at, timezone):%Y-%m-%d %H:%M:%S %Z}"
-
-
 def until(at: datetime, timezone: str) -> str:
     """Return a time to come as briefly as it is told: `16:58`, on another day `Sun 22 Nov 16:58`."""
-    there, now = _there(at, timezone), utc_now().astimezone(ZoneInfo(timezone))
+    there, now = in_zone(at, timezone), utc_now().astimezone(ZoneInfo(timezone))
     return f"{there:%H:%M}" if there.date() == now.date() else f"{there:%a %d %b %H:%M}"

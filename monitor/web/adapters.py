@@ -25,6 +25,8 @@ Form: TypeAlias = dict[str, Any]
 OWN_SOURCE = "greenwall"
 # Labels that say where an alert is, the most telling first.
 _WHERE = ("instance", "pod", "service", "container", "node", "host", "deployment", "job", "namespace", "cluster")
+# Labels that an alert of ours has keys for, and how many of the others become its tags.
+_OURS, _TAGS = ("alertname", "severity", "team", "owner"), 30
 _SEVERITIES = {"page": Severity.P1, "fatal": Severity.P1, "emergency": Severity.P1, "none": Severity.P4}
 _SEVERITIES |= {"debug": Severity.P4, "notice": Severity.P4, "warn": Severity.P3, "major": Severity.P2}
 _SEVERITIES |= {"minor": Severity.P3, "sample": Severity.P4}
@@ -90,7 +92,8 @@ def _managed(alert: ManagedAlert, external_url: str) -> Form:
             "starts_at": alert.startsAt,
         },
         "status": alert.status,
-        "tags": [tag for key in ("job", "namespace") if (tag := _first(120, labels.get(key)))],
+        # What no key of ours is made of can be matched all the same.
+        "tags": [_first(120, f"{key}={value}") for key, value in labels.items() if key not in _OURS][:_TAGS],
     }
     return form | _url("runbook", notes.get("runbook_url")) | ({"owner": owner} if owner else {})
 

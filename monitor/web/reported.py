@@ -29,6 +29,7 @@ from monitor import commands
 from monitor.alerts import Report
 from monitor.alerts.reports import Told
 from monitor.config import Environment, faults
+from monitor.history.inbox import NotWritten
 from monitor.history.snapshot import Applied
 from monitor.units import did_you_mean, plain, utc_now
 from monitor.views import Views
@@ -263,6 +264,8 @@ def _answered(handle: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
             return await handle(request)
         except Refused as refused:
             return refused.answer()
+        except NotWritten as error:
+            return Refused(507, str(error)).answer()
         except ClientDisconnect:
             # Nobody is there to be answered.
             return Refused(400, "the body was not sent to its end").answer()

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from monitor.board import Page, board, render
 from monitor.config import faults
+from monitor.history.inbox import NotWritten
 from monitor.history.snapshot import Snapshot
 from monitor.metrics import exposition
 from monitor.units import utc_now
@@ -138,6 +139,8 @@ async def _answer(request: Request, model: type[Body], act: Callable[[Body], dic
         return JSONResponse(await asyncio.to_thread(act, body))
     except acts.NotFound as error:
         return trouble(404, str(error))
+    except NotWritten as error:
+        return trouble(507, str(error))
 
 
 def _by(request: Request) -> str:

@@ -96,6 +96,13 @@ class HostCheck(CheckBase):
         return () if any(getattr(self, key) is not None for key in limits) else limits
 
     @property
+    def measured(self) -> tuple[str, ...]:
+        """Facts that a rule may judge in place of its own limits."""
+        if self.metric == "load":
+            return ("per_core", "load", "load1", "load5", "load15")
+        return () if self.metric == "process" else (f"{self.metric}_percent", "percent")
+
+    @property
     def fewest(self) -> int:
         """The least number of processes: `max_count: 0` alone asks for none."""
         return int(self.max_count != 0) if self.min_count is None else self.min_count

@@ -20,7 +20,8 @@ function readCheck(raw) {
 }
 
 const rank = (check) => Number(/\d+/.exec(check.severity)?.[0] ?? 9);
-// What fails because of another stands behind it; what flaps is held back too, and is no consequence.
+// What fails because of another stands behind it, and so does what a person has resolved, though it fails; what flaps is
+// held back too, and is no consequence.
 const follows = (check) => check.tone === "fail" && Boolean(check.held) && !check.flags.includes("flapping");
 
 function worstFirst(a, b) {

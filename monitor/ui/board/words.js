@@ -101,6 +101,8 @@ function ownerOf(check) {
   if (check.alert === "SUPPRESSED") return { before: "suppressed", name: "", nobody: false };
   // A warning opens an alert only where it is wanted, and what was resolved by hand has none either.
   if (!check.alert) return { before: "no alert", name: "", nobody: false };
+  // A silence keeps it from whoever could take it.
+  if (check.flags.includes("muted")) return { before: "silenced, nobody has it", name: "", nobody: false };
   return { before: "nobody has it yet", name: "", nobody: true };
 }
 

@@ -1,4 +1,4 @@
-"""Why was I told, and why not: the events of one alert in words. Pure.
+"""Why was I told, and why not: the events of one alert in words, for its page and the command line. Pure.
 
 alert, channels ──told──▶ one row a message, or why a channel has none
 alert ──story──▶ what happened, in order, without the messages
@@ -7,11 +7,11 @@ alert ──story──▶ what happened, in order, without the messages
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from monitor.alerts import CHECKER, Alert, AlertEvent, AlertStatus, Notification, What
+from monitor.alerts import CHECKER, Alert, AlertEvent, AlertStatus, Notification, UsedUp, What
 from monitor.history.snapshot import ChannelInfo
 from monitor.units import format_duration, from_rfc3339, seconds_between
 
@@ -25,13 +25,24 @@ _TOLD_AS = {
     "rule": "what the rule found",
     "acknowledged": "who has it",
 }
+_STILL = {"FAIL": ", though it still failed", "WARN": ", though it still warned"}
 _NUMBERED = {
     "escalation": "escalation {}: nobody had acknowledged",
     "reminder": "reminder {}",
     "raised": "it is {} now",
 }
+# What was held back longer ago was another outage.
+_HELD_BEFORE = timedelta(days=1)
 _NOT_WANTED = re.compile(r"(\w+) is not in notify_on of (.+)", re.DOTALL)
 _BY_ITSELF = frozenset({What.QUEUED, What.BATCHED, What.SENT, What.FAILED, What.GAVE_UP})
+
+
+def _one_alert(_batch: str) -> int:
+    return 1
+
+
+def _no_limit(_channel: str) -> UsedUp | None:
+    return None
 
 
 def _in_utc(at: datetime) -> str:
@@ -79,15 +90,16 @@ def reason_words(reason: str) -> str:
 def told(
     alert: Alert,
     channels: Sequence[ChannelInfo],
-    joined: Callable[[str], int] = lambda _batch: 1,
+    joined: Callable[[str], int] = _one_alert,
     show: Callable[[datetime], str] = _in_utc,
+    limit: Callable[[str], UsedUp | None] = _no_limit,
 ) -> list[Told]:
     """Return a row for each message, channel by channel, then one for each channel that was not told, with the reason.
 
-    `joined` says how many alerts a message told of.
+    `joined` says how many alerts a message told of, `limit` whether a channel's messages of this hour are used up.
     """
     messages = sorted(alert.notifications.values(), key=lambda one: (one.channel, one.queued_at))
-    rows = [_message(alert, one, joined, show) for one in messages]
+    rows = [_message(alert, one, joined, show, limit) for one in messages]
     if reason := _nobody(alert):
         return [*rows, Told("nobody else" if rows else "nobody", "–", "not told", reason)]
     others = [one for one in channels if not any(n.channel == one.name for n in messages)]
@@ -99,7 +111,13 @@ def told(
     return rows
 
 
-def _message(alert: Alert, one: Notification, joined: Callable[[str], int], show: Callable[[datetime], str]) -> Told:
+def _message(
+    alert: Alert,
+    one: Notification,
+    joined: Callable[[str], int],
+    show: Callable[[datetime], str],
+    limit: Callable[[str], UsedUp | None],
+) -> Told:
     said, failed = [], [event for event in _events_of(alert, one) if event.what is What.FAILED]
     if one.ended is What.SENT and one.ended_at:
         sign, took_s = "✓", max(seconds_between(one.queued_at, one.ended_at), 0.0)
@@ -109,7 +127,7 @@ def _message(alert: Alert, one: Notification, joined: Callable[[str], int], show
         said.append("not delivered, given up")
     else:
         sign = "…"
-        said.append("waits until it is tried again" if failed else _waits(one, show))
+        said.append("waits until it is tried again" if failed else _waits(one, show, limit))
     others = joined(one.batch) - 1 if one.batch.startswith("joined-") else 0
     said += [f"in one message with {others} other{'s' if others != 1 else ''}"] if others > 0 else []
     said += [_queued_because(alert, one)]
@@ -118,10 +136,15 @@ def _message(alert: Alert, one: Notification, joined: Callable[[str], int], show
     return Told(one.channel, sign, event_words(one.event), "; ".join(filter(None, said)), one.ended_at or one.queued_at)
 
 
-def _waits(one: Notification, show: Callable[[datetime], str]) -> str:
+def _waits(one: Notification, show: Callable[[datetime], str], limit: Callable[[str], UsedUp | None]) -> str:
     if one.not_before:
         return f"waits for the end of quiet hours, {show(one.not_before)}"
-    return "on its way" if one.batch else "waits to be joined with what follows"
+    if one.batch:
+        return "on its way"
+    if spent := limit(one.channel):
+        messages = "1 message" if spent.per_hour == 1 else f"{spent.per_hour:,} messages"
+        return f"waits: the limit of {messages} an hour is used up; the next may go at about {show(spent.until)}"
+    return "waits to be joined with what follows"
 
 
 def _events_of(alert: Alert, one: Notification) -> Iterator[AlertEvent]:
@@ -174,6 +197,14 @@ def _listed(value: object) -> Sequence[object]:
 
 
 # ---- what happened
+
+
+def held_before(alert: Alert, held: AlertEvent | None, alerts: Iterable[Alert]) -> AlertEvent | None:
+    """Return `held`, the last record of why its check opened none, where it is of this outage; `alerts` are all."""
+    if held is None or alert.source != "check" or not timedelta() <= alert.opened_at - held.at <= _HELD_BEFORE:
+        return None
+    ended = [one.resolved_at for one in alerts if one.resource == alert.resource and one.resolved_at]
+    return None if any(held.at < at <= alert.opened_at for at in ended) else held
 
 
 def story(alert: Alert, held: AlertEvent | None = None, show: Callable[[datetime], str] = _in_utc) -> list[Line]:
@@ -229,12 +260,16 @@ def _plainly(event: AlertEvent) -> str:
     return _with_note(event.what.value.replace("_", " "))(event)
 
 
+def _resolved(event: AlertEvent) -> str:
+    return _with_note(f"resolved{_STILL.get(str(event.data.get('still')), '')}")(event)
+
+
 _WORDS: dict[What, Callable[[AlertEvent], str]] = {
     What.OPENED: _opened,
     What.SEEN: _with_note("it fails otherwise"),
     What.NOTED: lambda event: event.note,
     What.RAISED: lambda event: f"raised to {event.data.get('severity')}" + (f": {event.note}" if event.note else ""),
-    What.RESOLVED: _with_note("resolved"),
+    What.RESOLVED: _resolved,
     What.EXPIRED: _with_note("expired"),
     What.ACKNOWLEDGED: _with_note("acknowledged"),
     What.RESUMED: _with_note("may be told again"),
