@@ -20,12 +20,14 @@ import pytest
 import requests
 import trustme
 
+from monitor.alerts import Joining, lanes
 from tests.resolvers import Resolver
 
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Another one than `random`: that one is seeded by property tests, and two processes would get the same ports.
 FROM_ALL = random.SystemRandom()
+_GIVEN: set[int] = set()
 # How late something may end that has a deadline, on a machine that is busy: without the deadline it would never end.
 GRACE_S = 5.0
 BROWSER_FLAGS = [
@@ -39,12 +41,19 @@ BROWSER_FLAGS = [
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, and that the kernel gives to no connection until somebody does."""
+    """Return a port that nobody listens on, and that the kernel gives to no connection until somebody does.
+
+    Another one each time, and in each process that tests run in: between now and then nobody else is given it.
+    """
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", "gw0"), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    ports = range(10_000 + int(worker.removeprefix("gw")), 32_000, int(workers))
     while True:
-        port = FROM_ALL.randrange(10_000, 32_000)
+        port = FROM_ALL.choice(ports)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _GIVEN:
+                _GIVEN.add(port)
+                return port
 
 
 def eventually(is_so: Callable[[], Any], longest_s: float = 30.0, what: str = "") -> Any:
@@ -57,6 +66,12 @@ def eventually(is_so: Callable[[], Any], longest_s: float = 30.0, what: str = ""
         if time.monotonic() > give_up_at:
             pytest.fail(f"not so within {longest_s:.0f} s: {what or is_so}")
         time.sleep(0.05)
+
+
+@pytest.fixture
+def joined_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows a message waits a moment, in place of ten seconds, to be joined with more."""
+    monkeypatch.setattr(lanes, "Joining", lambda: Joining(0.1, 0.1))
 
 
 @pytest.fixture

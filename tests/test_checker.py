@@ -103,7 +103,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, joined_soon: None) -> Iterator[House]:
     one = House(tmp_path)
     yield one
     one.stop()

@@ -23,7 +23,7 @@ def target() -> Iterator[Target]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, joined_soon: None) -> Iterator[House]:
     one = House(tmp_path)
     yield one
     one.stop()

@@ -158,7 +158,7 @@ def test_what_is_looked_at_of_a_check() -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, joined_soon: None) -> Iterator[House]:
     one = House(tmp_path)
     yield one
     one.stop()
