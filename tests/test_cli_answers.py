@@ -19,7 +19,7 @@ from monitor.config import ConfigFile, Place
 from monitor.history.jsonl import to_line
 from monitor.units import utc_now
 from monitor.views import Views
-from tests.conftest import eventually
+from tests.conftest import eventually, fill_disk_under
 
 CHECKS = """
 global: {every: 200ms, retries: 0, timezone: Asia/Kolkata}
@@ -129,40 +129,23 @@ def test_with_a_damaged_state_what_is_open_is_listed_all_the_same(folder: Path) 
 # ---- a disk that takes nothing
 
 
-@pytest.fixture
-def full(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """With a disk that takes no more commands."""
+def test_a_full_disk_is_said_with_what_to_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sent(folder)
-    write = Path.write_bytes
-
-    def fails(path: Path, data: bytes) -> int:
-        if path.parent.name == "inbox":
-            write(path, data[:10])
-            raise OSError(28, "No space left on device")
-        return write(path, data)
-
-    monkeypatch.setattr(Path, "write_bytes", fails)
-    return folder
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
+    fill_disk_under("inbox", monkeypatch)
+    for arguments in (
         ("acknowledge", "till"),
         ("test-channel", "console"),
         ("test-channel", "duty"),
         ("silence", "--name", "till", "--for", "1h"),
         ("alert", "till", "--message", "m"),
-    ],
-)
-def test_a_full_disk_is_said_with_what_to_do(full: Path, arguments: tuple[str, ...]) -> None:
-    done = greenwall(full, *arguments)
+    ):
+        done = greenwall(folder, *arguments)
 
-    assert done.exit_code == 1 and "Traceback" not in done.output
-    inbox = full / "data" / "inbox"
-    assert f"cannot be written to {inbox}: No space left on device" in done.stderr
-    assert "nothing was done. Free space there, then try again" in done.stderr
-    assert list(inbox.iterdir()) == [], "no half of a command stays"
+        assert done.exit_code == 1 and "Traceback" not in done.output, arguments
+        inbox = folder / "data" / "inbox"
+        assert f"cannot be written to {inbox}: No space left on device" in done.stderr
+        assert "nothing was done. Free space there, then try again" in done.stderr
+        assert list(inbox.iterdir()) == [], "no half of a command stays"
 
 
 def test_a_data_folder_that_cannot_be_one_is_said_with_its_name(folder: Path) -> None:

@@ -168,7 +168,7 @@ SEEN = st.lists(
 EDGES = st.integers(-30, 90).map(lambda hours: hours * HOUR) | TIMES
 
 
-@settings(quick, max_examples=15)
+@settings(quick, max_examples=8)
 @given(
     seen=SEEN,
     low=EDGES,
@@ -197,7 +197,7 @@ MS = st.floats(0.01, 1e6) | st.sampled_from([0.0, 20.0, 5000.0])
 LATENCIES = st.lists(st.tuples(TIMES, MS), min_size=1, max_size=60, unique_by=lambda one: one[0])
 
 
-@settings(quick, max_examples=20)
+@settings(quick, max_examples=8)
 @given(seen=LATENCIES, low=EDGES, length=TIMES)
 def test_median_and_95th_percentile_are_within_one_percent_with_and_without_rollups(
     seen: list[tuple[float, float]], low: float, length: float
