@@ -149,6 +149,7 @@ def _tile(entry: CheckEntry, alert: OpenAlert | None, now: datetime, up: tuple[i
         "ticks": state.ticks if state.status is not Status.OK else "",
         "alert": alert.status.value if alert else None,
         "taken_by": alert.acknowledged_by or None if alert else None,
+        "untold": clip(alert.untold, 120) or None if alert else None,
         "tags": list(entry.tags),
         "stale": is_stale(entry, now),
         "interval_s": entry.every_s,

@@ -61,6 +61,7 @@ def test_a_tile_has_all_that_is_shown_of_a_check() -> None:
             "ticks": "OOF",
             "alert": "ACKNOWLEDGED",
             "taken_by": "ann",
+            "untold": None,
             "tags": ["eu", "web"],
             "stale": False,
             "interval_s": 30.0,
@@ -72,6 +73,9 @@ def test_a_check_that_nobody_took_is_nobodys_and_an_ok_one_needs_no_ticks() -> N
     alert = OpenAlert("a-1", "db", "check", "db fails", Severity.P1, AlertStatus.ACTIVE, at(), "")
     shop, db = board(snapshot(entry("shop"), entry("db", Status.FAIL), alerts=(alert,)), at())["checks"]
 
+    untold = replace(alert, untold="quiet hours until 07:00")
+    (seen,) = board(snapshot(entry("db", Status.FAIL), alerts=(untold,)), at())["checks"]
+    assert (seen["taken_by"], seen["untold"]) == (None, "quiet hours until 07:00")
     assert (shop["taken_by"], shop["ticks"], shop["kind"]) == (None, "", None)
     assert (db["taken_by"], db["ticks"], db["kind"]) == (None, "F", "status")
 

@@ -60,6 +60,7 @@ def a_check(name: str, group: str = "Data", status: str = "OK", ago_s: float = 4
         "ticks": "O" * 48,
         "alert": None if status == "OK" else "ACTIVE",
         "taken_by": None,
+        "untold": None,
         "tags": ["eu"],
         "stale": False,
         "interval_s": 30,
@@ -256,10 +257,12 @@ def test_a_silenced_card_asks_quietly_and_a_resolved_one_nobody(server, page, ex
     held = "resolved by ann; nobody is told until it has been well again"
     server.checks = [
         a_check("silenced", status="FAIL", flags=["muted"]),
+        a_check("storage", "Groups", "FAIL", untold="nas: in maintenance"),
         a_check("resolved", status="FAIL", alert=None, held=held),
     ]
     page.goto(server.url(wall=True))
-    expect(page.locator(".owner")).to_have_text(["silenced, nobody has it", f"no alert: {held}"])
+    untold = "nobody is told: nas: in maintenance"
+    expect(page.locator(".owner")).to_have_text(["silenced, nobody has it", untold, f"no alert: {held}"])
     expect(page.locator(".owner[data-nobody]")).to_have_count(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from monitor.alerts import Alert, Muted
@@ -25,12 +26,16 @@ def excused(alert: Alert, watch: Watch, now: datetime) -> Muted | None:
 def _of_members(group: str, watch: Watch) -> str:
     """Return why none of the members that fail counts; empty when one does, or none fails."""
     members = [watch.watched[name] for name in watch.members(group) if name in watch.watched]
-    reasons = {one.check.name: _of_one(one, watch) for one in members if one.state.is_down}
-    if not reasons or not all(reasons.values()):
-        return ""
-    named = [f"{name} ({reason})" for name, reason in list(reasons.items())[:_NAMED]]
-    more = f" and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
-    return f"nobody is told of the members that fail either: {', '.join(named)}{more}"
+    alike: dict[str, list[str]] = {}
+    for member in members:
+        if member.state.is_down:
+            alike.setdefault(_of_one(member, watch), []).append(member.check.name)
+    return "" if "" in alike else "; ".join(f"{_listed(names)}: {reason}" for reason, names in alike.items())
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _of_one(member: Watched, watch: Watch) -> str:

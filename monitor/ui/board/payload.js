@@ -14,7 +14,7 @@ function readCheck(raw) {
   return {
     key: text(raw.name), name: text(raw.name), group: text(raw.group) || "Other", status: text(raw.status), flags, stale,
     tone: toneOf(raw.status, flags, stale), kind: text(raw.kind), severity: text(raw.severity), message: text(raw.message),
-    summary: text(raw.summary), ticks: text(raw.ticks).slice(-48), alert: text(raw.alert), takenBy: text(raw.taken_by), tags: list(raw.tags).map(text), held: text(raw.held),
+    summary: text(raw.summary), ticks: text(raw.ticks).slice(-48), alert: text(raw.alert), takenBy: text(raw.taken_by), untold: text(raw.untold), tags: list(raw.tags).map(text), held: text(raw.held),
     sinceMs: instant(raw.since), checkedMs: instant(raw.checked_at), intervalS: Number(raw.interval_s) || 0, at: text(raw.at),
   };
 }
@@ -34,7 +34,7 @@ function worstFirst(a, b) {
 const FOLDED_FROM = 3;
 // How long it took differs each time, and says nothing of what is wrong.
 const alikeAs = (check) =>
-  [check.group, check.tone, check.kind, check.held, check.alert, check.takenBy, check.flags, check.message.replace(/\d+(\.\d+)? m?s\b/g, "")].join("\n");
+  [check.group, check.tone, check.kind, check.held, check.alert, check.takenBy, check.untold, check.flags, check.message.replace(/\d+(\.\d+)? m?s\b/g, "")].join("\n");
 
 // What fails alike in one group is one trouble: a wall of three hundred times "Connection refused" says less than one card.
 function folded(trouble) {

@@ -103,6 +103,7 @@ function ownerOf(check) {
   if (!check.alert) return { before: "no alert", name: "", nobody: false };
   // A silence keeps it from whoever could take it.
   if (check.flags.includes("muted")) return { before: "silenced, nobody has it", name: "", nobody: false };
+  if (check.untold) return { before: "nobody is told: ", name: check.untold, nobody: false };
   return { before: "nobody has it yet", name: "", nobody: true };
 }
 
